@@ -1,0 +1,483 @@
+//! One certificate (RFC 5280): its names, dates, keys, fingerprints, and the raw parts that signatures cover.
+//!
+//! Reading is strict DER. Whether the certificate may be *believed* is not decided here: that takes a path ([`crate::chain`]), and
+//! rustls-webpki reads the same bytes again by its own parser.
+
+use const_oid::db::{rfc5280, rfc6962};
+use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
+use der::{Decode, Encode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
+use pki_types::CertificateDer;
+use pki_types::pem::PemObject;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, BasicConstraints, SubjectAltName};
+use x509_cert::name::Name;
+use x509_cert::time::Validity;
+
+use crate::fingerprint::{CertificateSha1, CertificateSha256, SpkiSha256};
+use crate::signature::{KeyKind, PublicKey};
+use crate::text::printable;
+use crate::time::Timestamp;
+
+/// The largest certificate that is read, in bytes of DER. rustls-webpki stops there too; real ones have 1 to 10 KB.
+pub const MAX_CERTIFICATE: usize = 65_535;
+/// The most certificates that one chain or bundle may hold. Real chains have 1 to 5.
+pub const MAX_CERTIFICATES: usize = 32;
+/// The largest file or paste that is looked at, in bytes.
+pub const MAX_INPUT: usize = 1 << 20;
+
+/// No certificate could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Over [`MAX_INPUT`].
+    #[error("larger than {MAX_INPUT} bytes: not a certificate chain")]
+    InputTooLarge,
+    /// Neither a PEM block `CERTIFICATE` nor DER.
+    #[error("no certificate found (PEM blocks `CERTIFICATE` and DER are read)")]
+    NoCertificate,
+    /// A PEM block that is cut off or is no base64.
+    #[error("a PEM block is cut off or is not base64")]
+    Pem,
+    /// Over [`MAX_CERTIFICATES`].
+    #[error("more than {MAX_CERTIFICATES} certificates")]
+    TooManyCertificates,
+    /// Over [`MAX_CERTIFICATE`].
+    #[error("certificate {number} is larger than {MAX_CERTIFICATE} bytes")]
+    CertificateTooLarge {
+        /// Which certificate, from 1.
+        number: usize,
+    },
+    /// Not a certificate in strict DER.
+    #[error("certificate {number} is malformed: {source}")]
+    Malformed {
+        /// Which certificate, from 1.
+        number: usize,
+        /// What the DER reader objected to.
+        source: der::Error,
+    },
+    /// A bundle in which no certificate, or more than one, can be the server's.
+    #[error("which of the {candidates} certificates is the server's own cannot be told")]
+    AmbiguousLeaf {
+        /// How many might be.
+        candidates: usize,
+    },
+}
+
+impl ReadError {
+    /// The stable code of the error, for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InputTooLarge => "input-too-large",
+            Self::NoCertificate => "no-certificate",
+            Self::Pem => "pem-malformed",
+            Self::TooManyCertificates => "too-many-certificates",
+            Self::CertificateTooLarge { .. } => "certificate-too-large",
+            Self::Malformed { .. } => "certificate-malformed",
+            Self::AmbiguousLeaf { .. } => "ambiguous-leaf",
+        }
+    }
+}
+
+/// A name that a certificate is for (subjectAltName, RFC 5280 section 4.2.1.6).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SubjectName {
+    /// A DNS name, perhaps with `*` as its first label; ASCII, as it stands in the certificate.
+    Dns(String),
+    /// An IP address.
+    Ip(core::net::IpAddr),
+    /// Any other kind of name (e-mail, URI, directory), which says nothing about a host.
+    Other,
+}
+
+impl SubjectName {
+    /// True for a DNS name that stands for every host one level below it (RFC 6125 section 6.4.3).
+    pub fn is_wildcard(&self) -> bool {
+        matches!(self, Self::Dns(name) if name.starts_with("*."))
+    }
+}
+
+/// A certificate in parts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Certificate {
+    der: Vec<u8>,
+    parts: Parts,
+    subject: Name,
+    issuer: Name,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    names: Vec<SubjectName>,
+    issuer_urls: Vec<String>,
+    is_ca: bool,
+    is_precertificate: bool,
+    sct_list: Option<Vec<u8>>,
+}
+
+/// Raw bytes, exactly as signed and as compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Parts {
+    /// TBSCertificate with its header: what the issuer signed.
+    tbs: Vec<u8>,
+    /// The outer signatureAlgorithm without its header.
+    signature_algorithm: Vec<u8>,
+    signature: Vec<u8>,
+    serial: Vec<u8>,
+    /// Issuer and subject without their headers, the form of a trust anchor's name.
+    issuer: Vec<u8>,
+    subject: Vec<u8>,
+    /// SubjectPublicKeyInfo with its header.
+    spki: Vec<u8>,
+}
+
+impl Certificate {
+    /// Reads one certificate.
+    ///
+    /// # Errors
+    /// What the DER reader objected to.
+    pub fn from_der(der: &[u8]) -> Result<Self, der::Error> {
+        let mut outer = SliceReader::new(AnyRef::from_der(der)?.value())?;
+        let tbs = outer.tlv_bytes()?;
+        let signature_algorithm = AnyRef::decode(&mut outer)?.value();
+        let signature = BitStringRef::decode(&mut outer)?.as_bytes().ok_or(Tag::BitString.value_error())?;
+        outer.finish()?;
+
+        let mut reader = SliceReader::new(AnyRef::from_der(tbs)?.value())?;
+        if reader.peek_byte() == Some(VERSION) {
+            reader.tlv_bytes()?;
+        }
+        let serial = AnyRef::decode(&mut reader)?.value();
+        reader.tlv_bytes()?; // the signature algorithm once more: webpki compares the two
+        let issuer = reader.tlv_bytes()?;
+        let validity: Validity = reader.decode()?;
+        let subject = reader.tlv_bytes()?;
+        let spki = reader.tlv_bytes()?;
+        while matches!(reader.peek_byte(), Some(ISSUER_UNIQUE_ID | SUBJECT_UNIQUE_ID)) {
+            reader.tlv_bytes()?;
+        }
+        let extensions =
+            if reader.is_finished() { Vec::new() } else { read_extensions(reader.tlv_bytes()?)? };
+        reader.finish()?;
+        PublicKey::from_spki(spki)?;
+
+        let mut certificate = Self {
+            der: der.to_vec(),
+            parts: Parts {
+                tbs: tbs.to_vec(),
+                signature_algorithm: signature_algorithm.to_vec(),
+                signature: signature.to_vec(),
+                serial: serial.to_vec(),
+                issuer: AnyRef::from_der(issuer)?.value().to_vec(),
+                subject: AnyRef::from_der(subject)?.value().to_vec(),
+                spki: spki.to_vec(),
+            },
+            subject: Name::from_der(subject)?,
+            issuer: Name::from_der(issuer)?,
+            not_before: timestamp(validity.not_before),
+            not_after: timestamp(validity.not_after),
+            names: Vec::new(),
+            issuer_urls: Vec::new(),
+            is_ca: false,
+            is_precertificate: false,
+            sct_list: None,
+        };
+        for extension in extensions {
+            certificate.apply(&extension)?;
+        }
+        Ok(certificate)
+    }
+
+    fn apply(&mut self, extension: &Extension) -> Result<(), der::Error> {
+        let value = extension.extn_value.as_bytes();
+        match extension.extn_id {
+            rfc5280::ID_CE_SUBJECT_ALT_NAME => {
+                self.names = SubjectAltName::from_der(value)?.0.iter().map(subject_name).collect();
+            }
+            rfc5280::ID_CE_BASIC_CONSTRAINTS => self.is_ca = BasicConstraints::from_der(value)?.ca,
+            rfc5280::ID_PE_AUTHORITY_INFO_ACCESS => {
+                for access in AuthorityInfoAccessSyntax::from_der(value)?.0 {
+                    if access.access_method == rfc5280::ID_AD_CA_ISSUERS
+                        && let GeneralName::UniformResourceIdentifier(url) = access.access_location
+                    {
+                        self.issuer_urls.push(printable(url.as_str()));
+                    }
+                }
+            }
+            rfc6962::CT_PRECERT_POISON => self.is_precertificate = true,
+            // The extension holds an OCTET STRING that holds the TLS structure (RFC 6962 section 3.3).
+            rfc6962::CT_PRECERT_SCTS => {
+                if self.sct_list.is_some() {
+                    return Err(Tag::OctetString.value_error().into());
+                }
+                self.sct_list = Some(<&OctetStringRef>::from_der(value)?.as_bytes().to_vec());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The certificate in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The certificate as a PEM block (RFC 7468 section 5).
+    pub fn pem(&self) -> String {
+        use base64ct::{Base64, Encoding};
+        let base64 = Base64::encode_string(&self.der);
+        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+        for (n, c) in base64.chars().enumerate() {
+            if n > 0 && n % 64 == 0 {
+                pem.push('\n');
+            }
+            pem.push(c);
+        }
+        pem + "\n-----END CERTIFICATE-----\n"
+    }
+
+    /// SHA-256 of the whole certificate.
+    pub fn sha256(&self) -> CertificateSha256 {
+        CertificateSha256::of(&self.der)
+    }
+
+    /// SHA-1 of the whole certificate.
+    pub fn sha1(&self) -> CertificateSha1 {
+        CertificateSha1::of(&self.der)
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub fn spki_sha256(&self) -> SpkiSha256 {
+        SpkiSha256::of(&self.parts.spki)
+    }
+
+    /// Kind and size of the public key.
+    pub fn key(&self) -> KeyKind {
+        self.public_key().map_or(KeyKind::Other, |key| key.kind())
+    }
+
+    /// Whom the certificate is about, in the form of RFC 4514, safe to show.
+    pub fn subject(&self) -> String {
+        printable(&self.subject.to_string())
+    }
+
+    /// Who issued it, in the form of RFC 4514, safe to show.
+    pub fn issuer(&self) -> String {
+        printable(&self.issuer.to_string())
+    }
+
+    /// The organisation that issued it, by which "the same CA" is told: a CA changes the other parts of its
+    /// name with each intermediate. The whole name where it names no organisation.
+    pub fn issuer_organisation(&self) -> String {
+        match self.issuer.organization() {
+            Ok(Some(organisation)) => printable(&organisation.value()),
+            _ => self.issuer(),
+        }
+    }
+
+    /// The serial number in lower-case hex.
+    pub fn serial(&self) -> String {
+        self.parts.serial.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The first moment at which it is valid.
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
+    /// The last moment at which it is valid.
+    pub fn not_after(&self) -> Timestamp {
+        self.not_after
+    }
+
+    /// The names it is for.
+    pub fn names(&self) -> &[SubjectName] {
+        &self.names
+    }
+
+    /// Where its issuer's certificate can be fetched (authority information access, RFC 5280 section 4.2.2.1).
+    pub fn issuer_urls(&self) -> &[String] {
+        &self.issuer_urls
+    }
+
+    /// True for a certificate that may issue others.
+    pub fn is_ca(&self) -> bool {
+        self.is_ca
+    }
+
+    /// True where issuer and subject are the same: a root, or a certificate that vouches for itself.
+    pub fn is_self_issued(&self) -> bool {
+        self.parts.issuer == self.parts.subject
+    }
+
+    /// True for a precertificate: shown to logs, never to be used by a server (RFC 6962 section 3.1).
+    pub fn is_precertificate(&self) -> bool {
+        self.is_precertificate
+    }
+
+    /// The embedded SignedCertificateTimestampList, if there is one.
+    pub fn sct_list(&self) -> Option<&[u8]> {
+        self.sct_list.as_deref()
+    }
+
+    pub(crate) fn public_key(&self) -> Option<PublicKey<'_>> {
+        PublicKey::from_spki(&self.parts.spki).ok()
+    }
+
+    pub(crate) fn spki(&self) -> &[u8] {
+        &self.parts.spki
+    }
+
+    pub(crate) fn issuer_value(&self) -> &[u8] {
+        &self.parts.issuer
+    }
+
+    pub(crate) fn subject_value(&self) -> &[u8] {
+        &self.parts.subject
+    }
+
+    /// What to ask the platform to learn whether `issuer` signed this certificate.
+    pub(crate) fn signature_check(&self, issuer: &PublicKey<'_>) -> Option<crate::signature::SignatureCheck> {
+        issuer.check(&self.parts.signature_algorithm, &self.parts.tbs, &self.parts.signature)
+    }
+
+    /// The TBSCertificate that the logs signed: this one without its SCT list, or without its poison if it is a precertificate, and
+    /// otherwise to the byte the same (RFC 6962 section 3.2). Not covered: a precertificate issued by a Precertificate Signing
+    /// Certificate, whose issuer would have to be replaced; no public CA has used one for years.
+    ///
+    /// # Errors
+    /// None in practice: the certificate was read before.
+    pub fn precertificate_tbs(&self) -> Result<Vec<u8>, der::Error> {
+        let body = AnyRef::from_der(&self.parts.tbs)?.value();
+        let mut reader = SliceReader::new(body)?;
+        let mut kept = Vec::with_capacity(body.len());
+        while !reader.is_finished() {
+            let is_extensions = reader.peek_byte() == Some(EXTENSIONS);
+            let field = reader.tlv_bytes()?;
+            if is_extensions {
+                kept.extend(without_ct_extensions(field)?);
+            } else {
+                kept.extend_from_slice(field);
+            }
+        }
+        wrap(Tag::Sequence, &kept)
+    }
+}
+
+/// Context-specific, constructed: `[0]` and `[3]` of TBSCertificate are explicit, `[1]` and `[2]` are bit strings.
+const VERSION: u8 = 0xa0;
+const ISSUER_UNIQUE_ID: u8 = 0x81;
+const SUBJECT_UNIQUE_ID: u8 = 0x82;
+const EXTENSIONS: u8 = 0xa3;
+const EXPLICIT_EXTENSIONS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(3) };
+
+/// Each extension with its raw bytes, from `[3] EXPLICIT SEQUENCE OF Extension`.
+fn raw_extensions(field: &[u8]) -> Result<Vec<(&[u8], Extension)>, der::Error> {
+    let explicit = AnyRef::from_der(field)?;
+    explicit.tag().assert_eq(EXPLICIT_EXTENSIONS)?;
+    let list = AnyRef::from_der(explicit.value())?;
+    list.tag().assert_eq(Tag::Sequence)?;
+    let mut reader = SliceReader::new(list.value())?;
+    let mut extensions = Vec::new();
+    while !reader.is_finished() {
+        let raw = reader.tlv_bytes()?;
+        extensions.push((raw, Extension::from_der(raw)?));
+    }
+    Ok(extensions)
+}
+
+fn read_extensions(field: &[u8]) -> Result<Vec<Extension>, der::Error> {
+    Ok(raw_extensions(field)?.into_iter().map(|(_, extension)| extension).collect())
+}
+
+fn without_ct_extensions(field: &[u8]) -> Result<Vec<u8>, der::Error> {
+    let mut kept = Vec::with_capacity(field.len());
+    for (raw, extension) in raw_extensions(field)? {
+        if extension.extn_id != rfc6962::CT_PRECERT_SCTS && extension.extn_id != rfc6962::CT_PRECERT_POISON {
+            kept.extend_from_slice(raw);
+        }
+    }
+    if kept.is_empty() {
+        // An empty Extensions is not allowed (SIZE (1..MAX)), so the field goes too.
+        return Ok(kept);
+    }
+    wrap(EXPLICIT_EXTENSIONS, &wrap(Tag::Sequence, &kept)?)
+}
+
+fn wrap(tag: Tag, value: &[u8]) -> Result<Vec<u8>, der::Error> {
+    let mut out = Header::new(tag, value.len().try_into()?).to_der()?;
+    out.extend_from_slice(value);
+    Ok(out)
+}
+
+fn timestamp(time: x509_cert::time::Time) -> Timestamp {
+    Timestamp::from_secs(time.to_unix_duration().as_secs())
+}
+
+fn subject_name(name: &GeneralName) -> SubjectName {
+    match name {
+        GeneralName::DnsName(name) => SubjectName::Dns(printable(name.as_str())),
+        GeneralName::IpAddress(octets) => {
+            let bytes = octets.as_bytes();
+            if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+                SubjectName::Ip(v4.into())
+            } else if let Ok(v6) = <[u8; 16]>::try_from(bytes) {
+                SubjectName::Ip(v6.into())
+            } else {
+                SubjectName::Other
+            }
+        }
+        _ => SubjectName::Other,
+    }
+}
+
+/// Splits a file or paste into certificates in DER: PEM blocks with any text between them, or DER, one or several.
+/// They are not read yet, and stay in their order.
+///
+/// # Errors
+/// [`ReadError`], within the limits of this module.
+pub fn split(input: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
+    if input.len() > MAX_INPUT {
+        return Err(ReadError::InputTooLarge);
+    }
+    let is_pem = input.windows(11).any(|window| window == b"-----BEGIN ");
+    let ders = if is_pem { split_pem(input)? } else { split_der(input)? };
+    if ders.is_empty() {
+        return Err(ReadError::NoCertificate);
+    }
+    for (n, der) in ders.iter().enumerate() {
+        if der.len() > MAX_CERTIFICATE {
+            return Err(ReadError::CertificateTooLarge { number: n + 1 });
+        }
+    }
+    Ok(ders)
+}
+
+fn split_pem(input: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
+    let mut ders = Vec::new();
+    for block in CertificateDer::pem_slice_iter(input) {
+        if ders.len() == MAX_CERTIFICATES {
+            return Err(ReadError::TooManyCertificates);
+        }
+        ders.push(block.map_err(|_| ReadError::Pem)?.as_ref().to_vec());
+    }
+    Ok(ders)
+}
+
+fn split_der(input: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
+    let Ok(mut reader) = SliceReader::new(input) else { return Err(ReadError::NoCertificate) };
+    let mut ders = Vec::new();
+    while !reader.is_finished() {
+        if ders.len() == MAX_CERTIFICATES {
+            return Err(ReadError::TooManyCertificates);
+        }
+        match Tag::peek(&reader).and_then(|tag| tag.assert_eq(Tag::Sequence)) {
+            Ok(_) => {}
+            Err(_) if ders.is_empty() => return Err(ReadError::NoCertificate),
+            Err(source) => return Err(ReadError::Malformed { number: ders.len() + 1, source }),
+        }
+        match reader.tlv_bytes() {
+            Ok(der) => ders.push(der.to_vec()),
+            Err(source) => return Err(ReadError::Malformed { number: ders.len() + 1, source }),
+        }
+    }
+    Ok(ders)
+}

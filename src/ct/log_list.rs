@@ -1,0 +1,385 @@
+//! Lists of logs: whose keys are known, who runs them, and in which state each is.
+//!
+//! The format is version 3 of Google's list (`log_list.json`, `all_logs_list.json`), whose terms welcome monitors and auditors and forbid
+//! enforcing CT in TLS clients: what is judged by it informs here, and blocks nothing by itself.
+//! A plain array of `{log_id, key, description, operator}` is read too: a set of keys, which verifies
+//! signatures and judges nothing.
+
+use base64ct::{Base64, Encoding};
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::ct::sct::LogId;
+use crate::signature::{Algorithm, Hash, PublicKey, SignatureCheck};
+use crate::text::printable;
+use crate::time::{CLOCK_SKEW, Timestamp};
+
+/// The largest list that is read, in bytes. The real one has 40 to 170 KB.
+pub const MAX_LIST: usize = 4 << 20;
+
+/// The key that signs Google's list: RSA-4096, SubjectPublicKeyInfo in base64. Published with the list at
+/// `www.gstatic.com/ct/log_list/v3/log_list_pubkey.pem`; SHA-256 of the DER:
+/// the tests hold it.
+const GOOGLE_KEY: &str = include_str!("../../data/google_log_list_key.txt");
+
+/// The list that is shipped; `./build.sh renew log-list` fetches a newer one.
+pub const SHIPPED: &str = include_str!("../../data/log_list.json");
+
+/// The list cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogListError {
+    /// Over [`MAX_LIST`].
+    #[error("larger than {MAX_LIST} bytes: not a list of logs")]
+    TooLarge,
+    /// Not JSON of either form.
+    #[error("not a list of logs: {reason}")]
+    Malformed {
+        /// What the JSON reader objected to.
+        reason: String,
+    },
+    /// No usable log in it.
+    #[error("the list names no log")]
+    Empty,
+}
+
+impl LogListError {
+    /// The stable code of the error, for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge => "log-list-too-large",
+            Self::Malformed { .. } => "log-list-malformed",
+            Self::Empty => "log-list-empty",
+        }
+    }
+}
+
+/// How far the list itself can be believed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Provenance {
+    /// Came with the product.
+    Shipped,
+    /// Signed by the pinned key.
+    Signed,
+    /// Handed in by the user without a signature.
+    Unsigned,
+}
+
+impl Provenance {
+    /// As it stands in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shipped => "shipped",
+            Self::Signed => "signed",
+            Self::Unsigned => "unsigned",
+        }
+    }
+}
+
+/// What the list says of a log, since when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogState {
+    /// The state.
+    pub kind: StateKind,
+    /// When it took effect.
+    pub since: Timestamp,
+}
+
+/// The states of a log in a v3 list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StateKind {
+    /// Applied, not looked at yet.
+    Pending,
+    /// Accepted, not in wide use yet.
+    Qualified,
+    /// Accepted.
+    Usable,
+    /// Accepted; takes no new entries.
+    ReadOnly,
+    /// Was accepted up to a moment.
+    Retired,
+    /// Was never accepted, or is no longer, from the first moment on.
+    Rejected,
+}
+
+impl StateKind {
+    const ALL: [(&'static str, Self); 6] = [
+        ("pending", Self::Pending),
+        ("qualified", Self::Qualified),
+        ("usable", Self::Usable),
+        ("readonly", Self::ReadOnly),
+        ("retired", Self::Retired),
+        ("rejected", Self::Rejected),
+    ];
+
+    /// As it stands in the list.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("unknown", |(name, _)| name)
+    }
+}
+
+/// One log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Log {
+    /// SHA-256 of the key.
+    pub id: LogId,
+    /// The public key, SubjectPublicKeyInfo in DER.
+    pub spki: Vec<u8>,
+    /// Its name, safe to show.
+    pub description: String,
+    /// Who runs it now, safe to show.
+    pub operator: String,
+    /// Who ran it up to when, oldest first.
+    pub previous_operators: Vec<(String, Timestamp)>,
+    /// Its state; `None` in sets of keys and for test logs.
+    pub state: Option<LogState>,
+}
+
+impl Log {
+    /// Who ran the log at `time`: an SCT counts for the operator of its moment.
+    pub fn operator_at(&self, time: Timestamp) -> &str {
+        self.previous_operators.iter().find(|(_, end)| time < *end).map_or(&self.operator, |(name, _)| name)
+    }
+}
+
+/// One list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogList {
+    /// As the publisher numbers it, safe to show; empty for a set of keys.
+    pub version: String,
+    /// When it was published; `None` for a set of keys, which cannot judge.
+    pub timestamp: Option<Timestamp>,
+    /// Where it is from.
+    pub provenance: Provenance,
+    /// Its logs, those of static-ct-api among them.
+    pub logs: Vec<Log>,
+    /// How many entries were left out because they made no sense.
+    pub skipped: usize,
+}
+
+#[derive(Deserialize)]
+struct RawList {
+    #[serde(default)]
+    version: String,
+    log_list_timestamp: Timestamp,
+    operators: Vec<RawOperator>,
+}
+
+#[derive(Deserialize)]
+struct RawOperator {
+    name: String,
+    #[serde(default)]
+    logs: Vec<Value>,
+    #[serde(default)]
+    tiled_logs: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct RawLog {
+    #[serde(default)]
+    description: String,
+    log_id: String,
+    key: String,
+    #[serde(default)]
+    operator: String,
+    #[serde(default)]
+    state: Option<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    previous_operators: Vec<RawPreviousOperator>,
+}
+
+#[derive(Deserialize)]
+struct RawPreviousOperator {
+    name: String,
+    end_time: Timestamp,
+}
+
+impl LogList {
+    /// Reads a list of either form. Entries that make no sense are left out and counted, as the format's own notes ask.
+    ///
+    /// # Errors
+    /// [`LogListError`]. The signature is a question of its own: [`LogList::signature_check`].
+    pub fn parse(json: &[u8], provenance: Provenance) -> Result<Self, LogListError> {
+        if json.len() > MAX_LIST {
+            return Err(LogListError::TooLarge);
+        }
+        let malformed = |error: serde_json::Error| LogListError::Malformed { reason: error.to_string() };
+        let first = json.iter().find(|byte| !byte.is_ascii_whitespace());
+        let mut list =
+            Self { version: String::new(), timestamp: None, provenance, logs: Vec::new(), skipped: 0 };
+        if first == Some(&b'[') {
+            let keys: Vec<Value> = serde_json::from_slice(json).map_err(malformed)?;
+            list.extend(keys, None);
+        } else {
+            let raw: RawList = serde_json::from_slice(json).map_err(malformed)?;
+            list.version = printable(&raw.version);
+            list.timestamp = Some(raw.log_list_timestamp);
+            for RawOperator { name, logs, tiled_logs } in raw.operators {
+                list.extend(logs, Some(&name));
+                list.extend(tiled_logs, Some(&name));
+            }
+        }
+        if list.logs.is_empty() { Err(LogListError::Empty) } else { Ok(list) }
+    }
+
+    fn extend(&mut self, logs: Vec<Value>, operator: Option<&str>) {
+        for value in logs {
+            match serde_json::from_value::<RawLog>(value).ok().and_then(|raw| Log::from_raw(raw, operator)) {
+                Some(log) => self.logs.push(log),
+                None => self.skipped += 1,
+            }
+        }
+    }
+
+    /// What to ask the platform to learn whether `signature` over the bytes of a list is by the pinned key: RSASSA-PKCS1-v1_5 with SHA-256.
+    /// `None` cannot happen for the key that is pinned.
+    pub fn signature_check(json: &[u8], signature: &[u8]) -> Option<SignatureCheck> {
+        let spki = Base64::decode_vec(GOOGLE_KEY.trim()).ok()?;
+        let check = PublicKey::from_spki(&spki).ok()?.check_log(Hash::Sha256, json, signature)?;
+        debug_assert!(check.algorithm == Algorithm::RsaPkcs1(Hash::Sha256));
+        Some(check)
+    }
+
+    /// The log with this ID.
+    pub fn log(&self, id: &LogId) -> Option<&Log> {
+        self.logs.iter().find(|log| log.id == *id)
+    }
+}
+
+impl Log {
+    fn from_raw(raw: RawLog, operator: Option<&str>) -> Option<Self> {
+        let spki = Base64::decode_vec(&raw.key).ok()?;
+        let id: LogId = Base64::decode_vec(&raw.log_id).ok()?.try_into().ok()?;
+        PublicKey::from_spki(&spki).ok()?;
+        if <[u8; 32]>::from(Sha256::digest(&spki)) != id {
+            return None;
+        }
+        let state = match raw.state {
+            Some(states) => Some(read_state(&states)?),
+            None => None,
+        };
+        let mut previous_operators: Vec<_> =
+            raw.previous_operators.into_iter().map(|was| (printable(&was.name), was.end_time)).collect();
+        previous_operators.sort_by_key(|(_, end)| *end);
+        Some(Self {
+            id,
+            spki,
+            description: printable(&raw.description),
+            operator: printable(operator.unwrap_or(&raw.operator)),
+            previous_operators,
+            state,
+        })
+    }
+}
+
+/// `{"usable": {"timestamp": "…"}}`: exactly one state.
+fn read_state(states: &serde_json::Map<String, Value>) -> Option<LogState> {
+    let mut entries = states.iter();
+    let (name, body) = entries.next()?;
+    let kind = StateKind::ALL.iter().find(|(known, _)| known == name)?.1;
+    let since = body.get("timestamp")?.as_str()?.parse().ok()?;
+    entries.next().is_none().then_some(LogState { kind, since })
+}
+
+/// All the lists at hand.
+#[derive(Clone, Default, Debug)]
+pub struct LogLists(Vec<LogList>);
+
+impl LogLists {
+    /// From lists in any order.
+    pub fn new(lists: Vec<LogList>) -> Self {
+        Self(lists)
+    }
+
+    /// The shipped list alone.
+    ///
+    /// # Errors
+    /// None in a build that passed its tests.
+    pub fn shipped() -> Result<Self, LogListError> {
+        Ok(Self(vec![LogList::parse(SHIPPED.as_bytes(), Provenance::Shipped)?]))
+    }
+
+    /// Adds a list.
+    pub fn push(&mut self, list: LogList) {
+        self.0.push(list);
+    }
+
+    /// The list by which a certificate seen at `time` is judged: the newest that is not younger than that time (give or take
+    /// [`CLOCK_SKEW`], so that a slow clock does not lose today's list).
+    pub fn judging(&self, time: Timestamp) -> Option<&LogList> {
+        let latest = time.plus(CLOCK_SKEW);
+        self.0
+            .iter()
+            .filter(|list| list.timestamp.is_some_and(|timestamp| timestamp <= latest))
+            .max_by_key(|list| list.timestamp)
+    }
+
+    /// The log with this ID: as the judging list has it, else as any other list does (its key is known then, its state is not).
+    pub fn log(&self, id: &LogId, time: Timestamp) -> Option<(&Log, bool)> {
+        if let Some(log) = self.judging(time).and_then(|list| list.log(id)) {
+            return Some((log, true));
+        }
+        self.0.iter().find_map(|list| list.log(id)).map(|log| (log, false))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_list_is_whole() {
+        let list = LogList::parse(SHIPPED.as_bytes(), Provenance::Shipped).unwrap();
+        assert_eq!(list.skipped, 0);
+        assert!(list.logs.len() > 40, "{}", list.logs.len());
+        assert!(list.timestamp.is_some() && !list.version.is_empty());
+    }
+
+    #[test]
+    fn the_pinned_key_is_the_published_one() {
+        let spki = Base64::decode_vec(GOOGLE_KEY.trim()).unwrap();
+        assert!(matches!(
+            PublicKey::from_spki(&spki).unwrap().kind(),
+            crate::signature::KeyKind::Rsa { bits: 4096 }
+        ));
+    }
+
+    #[test]
+    fn odd_entries_are_left_out_and_counted() {
+        let mut list: Value = serde_json::from_str(SHIPPED).unwrap();
+        let logs = list["operators"][0]["logs"].as_array_mut().unwrap();
+        let before = logs.len();
+        logs[0]["key"] = "AAAA".into();
+        logs[1]["state"] = serde_json::json!({"usable": {"timestamp": "x"}});
+        logs[2]["state"] = serde_json::json!({});
+        logs.push(Value::Null);
+        let parsed = LogList::parse(list.to_string().as_bytes(), Provenance::Unsigned).unwrap();
+        assert_eq!(parsed.skipped, 4);
+        assert!(before > 3);
+    }
+
+    #[test]
+    fn an_sct_counts_for_the_operator_of_its_moment() {
+        let list = LogList::parse(SHIPPED.as_bytes(), Provenance::Shipped).unwrap();
+        let mut log = list.logs[0].clone();
+        let sold: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
+        log.previous_operators = vec![("Before".into(), sold)];
+        log.operator = "After".into();
+        assert_eq!(log.operator_at(sold.minus(crate::time::DAY)), "Before");
+        assert_eq!(log.operator_at(sold), "After");
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused() {
+        for bad in ["", "{}", "[]", "null", "{\"operators\":[]}", "[1,2]", "<html>"] {
+            assert!(LogList::parse(bad.as_bytes(), Provenance::Unsigned).is_err(), "{bad}");
+        }
+        let deep = "[".repeat(100_000);
+        assert!(LogList::parse(deep.as_bytes(), Provenance::Unsigned).is_err());
+        assert_eq!(
+            LogList::parse(&vec![b' '; MAX_LIST + 1], Provenance::Unsigned),
+            Err(LogListError::TooLarge)
+        );
+    }
+}

@@ -1,0 +1,553 @@
+//! Evidence: what each check found, under a stable code.
+//!
+//! The table below is the one place that knows a code: its text, what it means, what to do. `docs/codes.md` is made from it.
+
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What is checked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Check {
+    /// That a certificate came, and can be read.
+    Certificate,
+    /// That the server proved to hold the certificate's key.
+    Possession,
+    /// That the certificate is for this host.
+    Name,
+    /// That its time is now.
+    Validity,
+    /// That its own key is strong.
+    Key,
+    /// That a chain of good signatures leads to a trusted root.
+    Path,
+    /// That the logs' promises in it are genuine.
+    Sct,
+    /// That there are enough of them.
+    CtPolicy,
+    /// That the list of logs is of use.
+    LogList,
+    /// That the key is the one known for this address.
+    Pin,
+}
+
+impl Check {
+    /// As it stands in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Possession => "possession",
+            Self::Name => "name",
+            Self::Validity => "validity",
+            Self::Key => "key",
+            Self::Path => "path",
+            Self::Sct => "sct",
+            Self::CtPolicy => "ct-policy",
+            Self::LogList => "log-list",
+            Self::Pin => "pin",
+        }
+    }
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// As it should be.
+    Pass,
+    /// Worth saying. Some notes ask for the user's attention ([`Code::asks_attention`]), others only explain.
+    Note,
+    /// Not as it should be.
+    Fail,
+    /// Could not be looked at. Never taken for "fine", never for "danger".
+    NotChecked,
+}
+
+impl Outcome {
+    /// As it stands in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Note => "note",
+            Self::Fail => "fail",
+            Self::NotChecked => "not-checked",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What was checked.
+    pub check: Check,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Why, in a form that stays the same from version to version.
+    pub code: Code,
+    /// The same as a sentence for people.
+    pub message: String,
+    /// Particulars, all of them safe to show.
+    pub detail: Map<String, Value>,
+}
+
+impl Evidence {
+    /// A finding without particulars.
+    pub fn new(code: Code) -> Self {
+        let entry = code.entry();
+        Self {
+            check: entry.check,
+            outcome: entry.outcome,
+            code,
+            message: entry.message.into(),
+            detail: Map::new(),
+        }
+    }
+
+    /// Adds a particular.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.detail.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// What is known of a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The code itself.
+    pub code: Code,
+    /// As it stands in reports.
+    pub name: &'static str,
+    /// Which check says it.
+    pub check: Check,
+    /// What it stands for.
+    pub outcome: Outcome,
+    /// True for a note that asks the user to look.
+    pub asks_attention: bool,
+    /// One sentence for people.
+    pub message: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What to do.
+    pub action: &'static str,
+}
+
+impl Code {
+    /// What is known of this code.
+    pub fn entry(self) -> &'static Entry {
+        // Every variant is made together with its entry, so the search finds it; the first is there to say so without a panic.
+        TABLE.iter().find(|entry| entry.code == self).unwrap_or(FIRST)
+    }
+
+    /// As it stands in reports.
+    pub fn as_str(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// True for a note that asks the user to look: it keeps the light from being green.
+    pub fn asks_attention(self) -> bool {
+        self.entry().asks_attention
+    }
+
+    /// All codes, in the order of the checks.
+    pub fn all() -> impl Iterator<Item = &'static Entry> {
+        TABLE.iter()
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text is no code of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a code of this version of Doorlight")]
+pub struct UnknownCode;
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        TABLE.iter().find(|entry| entry.name == text).map(|entry| entry.code).ok_or(UnknownCode)
+    }
+}
+
+impl TryFrom<String> for Code {
+    type Error = UnknownCode;
+
+    fn try_from(text: String) -> Result<Self, UnknownCode> {
+        text.parse()
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.as_str().into()
+    }
+}
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $check:ident $outcome:ident $(, $attention:ident)?
+        message $message:literal
+        meaning $meaning:literal
+        action $action:literal)*) => {
+        /// Why a check came out as it did. The names are stable: scripts and translations hang on them.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = $message] $variant,)*
+        }
+
+        const TABLE: &[Entry] = &[$(Entry {
+            code: Code::$variant,
+            name: $name,
+            check: Check::$check,
+            outcome: Outcome::$outcome,
+            asks_attention: codes!(@attention $($attention)?),
+            message: $message,
+            meaning: $meaning,
+            action: $action,
+        },)*];
+    };
+    (@attention attention) => { true };
+    (@attention) => { false };
+}
+
+static FIRST: &Entry = match TABLE.first() {
+    Some(entry) => entry,
+    None => panic!("the table of codes is empty"),
+};
+
+codes! {
+    CertificateRead "certificate-read" Certificate Pass
+        message "A certificate was presented and could be read."
+        meaning "The certificate is well-formed; all other checks look at it."
+        action "Nothing."
+    CertificateMalformed "certificate-malformed" Certificate Fail
+        message "The certificate that was presented is malformed."
+        meaning "The server sent something in place of a certificate that breaks the format. No public authority issues such a thing."
+        action "Do not log in. Try from another network; if it stays, look at the server."
+    CertificateTooLarge "certificate-too-large" Certificate Fail
+        message "The certificate that was presented is larger than any real one."
+        meaning "Certificates have a few kilobytes; this one is over 64, made to exhaust whoever reads it."
+        action "Do not log in. Try from another network; if it stays, look at the server."
+    ChainTooLong "chain-too-long" Certificate Fail
+        message "More certificates were presented than any server needs."
+        meaning "Chains have one to five certificates; this one has more than 32."
+        action "Do not log in. Try from another network; if it stays, look at the server."
+    CertificateMissing "certificate-missing" Certificate NotChecked
+        message "No certificate was seen."
+        meaning "The address could not be reached, or the connection ended before a certificate came."
+        action "See whether the address is right and the network works, then check again."
+
+    PossessionProven "possession-proven" Possession Pass
+        message "The server proved that it holds the certificate's key."
+        meaning "The handshake was signed with the private key that belongs to the certificate."
+        action "Nothing."
+    PossessionUnproven "possession-unproven" Possession Fail
+        message "The server could not prove that it holds the certificate's key."
+        meaning "Somebody presents a certificate that is not theirs: the handshake's signature does not fit it."
+        action "Do not log in. Try from another network."
+    PossessionUnknown "possession-unknown" Possession NotChecked
+        message "Whether the server holds the certificate's key was not seen."
+        meaning "The handshake ended before the server signed it, or in a way that cannot be judged."
+        action "Check again."
+
+    NameMatch "name-match" Name Pass
+        message "The certificate is for this host."
+        meaning "One of the names in the certificate matches."
+        action "Nothing."
+    NameMismatch "name-mismatch" Name Fail
+        message "The certificate is for another host."
+        meaning "None of the names in the certificate matches. Either the address is mistyped or somebody answers in its place."
+        action "Compare the address letter by letter. Do not log in past a browser's warning."
+
+    ValidityCurrent "validity-current" Validity Pass
+        message "The certificate is valid at this time."
+        meaning "The time of the check lies between its first and its last moment."
+        action "Nothing."
+    ValiditySkewed "validity-skewed" Validity Note
+        message "The certificate's time is off by less than a day; a clock may be wrong."
+        meaning "It starts within the next day, or ended within the last. A wrong clock is the likely cause and no reason for an alarm."
+        action "Set this device's clock. If it is right, see that the home renews its certificate."
+    ValidityExpired "validity-expired" Validity Fail
+        message "The certificate has expired."
+        meaning "Its last moment was more than a day ago. An old certificate may be a stolen one, and nobody watches over it any more."
+        action "Do not log in from outside. At home, see why it was not renewed."
+    ValidityNotYet "validity-not-yet" Validity Fail
+        message "The certificate is not valid yet."
+        meaning "Its first moment is more than a day away. Most often this device's clock is wrong."
+        action "Set this device's clock and check again."
+
+    KeyStrong "key-strong" Key Pass
+        message "The certificate's key is strong enough."
+        meaning "RSA of 2048 to 8192 bits, or P-256, P-384, P-521 or Ed25519."
+        action "Nothing."
+    KeyWeak "key-weak" Key Fail
+        message "The certificate's key is too short to protect anything."
+        meaning "An RSA key of less than 2048 bits can be broken, and no public authority signs one."
+        action "Do not log in. If this is your own certificate, make a new key."
+    KeyUnsupported "key-unsupported" Key Fail
+        message "The certificate's key is of a kind that no browser accepts."
+        meaning "DSA, a curve outside the web's three, or an RSA key of more than 8192 bits."
+        action "Do not log in. If this is your own certificate, make a key of P-256 or RSA-2048."
+
+    PathPublic "path-public" Path Pass
+        message "A chain of good signatures leads to a root in Mozilla's programme."
+        meaning "Checked by Doorlight itself, whatever roots are installed on this machine."
+        action "Nothing."
+    PathAddedRoot "path-added-root" Path Note
+        message "A chain of good signatures leads to a root that you added."
+        meaning "The root is not in Mozilla's programme; it counts because you handed it in."
+        action "Nothing, if the root is your own. Remove it if it is not."
+    PathPrivateRoot "path-private-root" Path Fail
+        message "The chain ends at a root that no browser maker trusts."
+        meaning "A proxy of an office, a school or a virus scanner signs its own certificates by such a root, and reads along. Also seen where a public root was withdrawn."
+        action "Do not log in on this machine or network. If it is your own authority, add its root."
+    PathSelfSigned "path-self-signed" Path Fail
+        message "The certificate vouches for itself."
+        meaning "Nobody else has signed it, so anybody could have made it."
+        action "Do not log in from outside. If it is your own, add it as a root or pin its key after comparing at home."
+    PathUnknownIssuer "path-unknown-issuer" Path Fail
+        message "Who issued the certificate is not known to anyone."
+        meaning "Its issuer is neither in the chain nor in Mozilla's programme, and it does not say where to find the issuer, as every public certificate does."
+        action "Do not log in on this machine or network. If it is your own authority, add its root."
+    PathIssuerMissing "path-issuer-missing" Path NotChecked
+        message "The issuer's certificate is missing, so the chain could not be checked."
+        meaning "The server sent its own certificate alone. The certificate says where the issuer's is; it was not at hand."
+        action "Check again with a network that reaches the issuer. Let the server send its full chain."
+    PathBadSignature "path-bad-signature" Path Fail
+        message "A signature in the chain is forged or damaged."
+        meaning "A certificate names an issuer that did not sign it."
+        action "Do not log in. Try from another network."
+    PathWeakSignature "path-weak-signature" Path Fail
+        message "A signature in the chain uses a method that is no longer safe."
+        meaning "SHA-1, MD5, DSA or a key of an unknown kind. No public authority uses them."
+        action "Do not log in. If this is your own authority, sign with SHA-256."
+    PathWeakIssuerKey "path-weak-issuer-key" Path Fail
+        message "An issuer's key is too short to protect anything."
+        meaning "An RSA key of less than 2048 bits can be broken; whoever breaks it can issue for any name."
+        action "Do not log in. If this is your own authority, make a new key."
+    PathIssuerExpired "path-issuer-expired" Path Fail
+        message "A certificate between this one and the root has expired."
+        meaning "The chain that was sent is out of date."
+        action "Do not log in from outside. At home, renew the certificate with its full chain."
+    PathIssuerNotYetValid "path-issuer-not-yet-valid" Path Fail
+        message "A certificate between this one and the root is not valid yet."
+        meaning "Most often this device's clock is wrong."
+        action "Set this device's clock and check again."
+    PathNameConstraints "path-name-constraints" Path Fail
+        message "An issuer in the chain may not issue for this name."
+        meaning "The issuer's own certificate limits it to other names."
+        action "Do not log in."
+    PathTooLong "path-too-long" Path Fail
+        message "The chain is longer than an issuer in it allows."
+        meaning "A certificate that may not make further authorities seems to have made one."
+        action "Do not log in."
+    PathWrongPurpose "path-wrong-purpose" Path Fail
+        message "The certificate is not meant for a web server."
+        meaning "It was issued for another purpose, such as signing mail or code."
+        action "Do not log in. If this is your own certificate, issue it with serverAuth."
+    PathLeafIsCa "path-leaf-is-ca" Path Fail
+        message "The certificate is an authority's, not a server's."
+        meaning "A certificate that can issue others must not be used by a server."
+        action "Do not log in. If this is your own certificate, issue one for the server."
+    PathIssuerNotCa "path-issuer-not-ca" Path Fail
+        message "A certificate in the chain was issued by one that may not issue."
+        meaning "Somebody used a server's certificate as if it were an authority's."
+        action "Do not log in."
+    PathUnknownExtension "path-unknown-extension" Path Fail
+        message "A certificate in the chain has a critical part that nobody here understands."
+        meaning "The standard says: what is critical and unknown makes the certificate invalid."
+        action "Do not log in."
+    PathPrecertificate "path-precertificate" Path Fail
+        message "This is a precertificate: made for the logs, never for a server."
+        meaning "Precertificates are public and carry a mark that forbids their use."
+        action "Do not log in. If you pasted it, paste the certificate of the same serial number."
+    PathRootDistrusted "path-root-distrusted" Path Fail
+        message "The root no longer counts for certificates as young as this one."
+        meaning "Mozilla has withdrawn its trust, for all certificates or for those issued after a date."
+        action "Do not log in. If this is your own certificate, get one from another authority."
+    PathTooComplex "path-too-complex" Path Fail
+        message "The chain is a maze that was given up on."
+        meaning "So many certificates bear the same names that no honest server can have sent them."
+        action "Do not log in."
+    PathMalformed "path-malformed" Path Fail
+        message "A part of the chain is not as the standard wants it."
+        meaning "Path validation refuses it for its form."
+        action "Do not log in."
+
+    SctValid "sct-valid" Sct Pass
+        message "Public logs signed that they have seen this certificate."
+        meaning "Every signature of a known log in it is genuine. Whether the logs kept their promise to publish it is a further check."
+        action "Nothing."
+    SctNone "sct-none" Sct Note, attention
+        message "The certificate carries no word of any public log."
+        meaning "Public authorities put such words into every certificate. Without them it may have been issued in secret."
+        action "Compare the fingerprint at home before you log in."
+    SctNotExpected "sct-not-expected" Sct Note
+        message "The certificate carries no word of any public log, as is usual under a root of one's own."
+        meaning "Only public authorities send their certificates to the logs."
+        action "Nothing."
+    SctInvalid "sct-invalid" Sct Fail
+        message "The certificate carries a log's signature that is forged or belongs to another certificate."
+        meaning "No public authority issues such a certificate: the signature was invented or copied, or the certificate was altered."
+        action "Do not log in. Try from another network."
+    SctFromTheFuture "sct-from-the-future" Sct Fail
+        message "A log's signature in the certificate is dated in the future."
+        meaning "More than a day ahead of this device's clock."
+        action "Set this device's clock and check again. If it was right, do not log in."
+    SctMalformed "sct-malformed" Sct Fail
+        message "The part of the certificate that is for the logs' signatures is malformed."
+        meaning "No public authority issues such a certificate."
+        action "Do not log in."
+    SctUnknownLogs "sct-unknown-logs" Sct Note, attention
+        message "The certificate carries signatures of logs that nobody knows."
+        meaning "None of them is in the list, though the list is younger than they are. Nobody can look the certificate up there."
+        action "Compare the fingerprint at home before you log in."
+    SctNewerLogs "sct-newer-logs" Sct NotChecked
+        message "The certificate's logs are not in the list, which is older than they may be."
+        meaning "The list of logs at hand was published before these signatures were made."
+        action "Update the list of logs."
+    SctIssuerMissing "sct-issuer-missing" Sct NotChecked
+        message "The logs' signatures could not be checked without the issuer's certificate."
+        meaning "What a log signs contains the issuer's key."
+        action "Check again with the full chain."
+
+    CtPolicyMet "ct-policy-met" CtPolicy Pass
+        message "Enough logs of enough operators have seen the certificate."
+        meaning "As many as Chrome asks for; see the particulars."
+        action "Nothing."
+    CtPolicyShort "ct-policy-short" CtPolicy Note, attention
+        message "Fewer logs have seen the certificate than browsers ask for."
+        meaning "Rejected and pending logs do not count, nor retired ones after their end, nor one log or operator twice. This informs; it does not block by itself."
+        action "Compare the fingerprint at home before you log in."
+    CtPolicyNotExpected "ct-policy-not-expected" CtPolicy Note
+        message "The browsers' rule for logs is not for certificates under a root of one's own."
+        meaning "Only public authorities send their certificates to the logs."
+        action "Nothing."
+    CtPolicyListTooOld "ct-policy-list-too-old" CtPolicy NotChecked
+        message "The list of logs is too old to count by."
+        meaning "Logs come and go; after 70 days a list says too little."
+        action "Update the list of logs."
+    CtPolicyNoList "ct-policy-no-list" CtPolicy NotChecked
+        message "There is no list of logs from that time to count by."
+        meaning "Only a list that is not younger than the time of the check can judge."
+        action "Hand in a list of that time."
+    CtPolicyNewerLogs "ct-policy-newer-logs" CtPolicy NotChecked
+        message "Some of the certificate's logs are newer than the list, so they could not be counted."
+        meaning "With them it might be enough."
+        action "Update the list of logs."
+    CtPolicyUnverified "ct-policy-unverified" CtPolicy NotChecked
+        message "The logs were not counted, because their signatures could not be checked."
+        meaning "See the finding about the signatures."
+        action "See there."
+
+    LogListCurrent "log-list-current" LogList Pass
+        message "The list of logs is recent."
+        meaning "It was published less than 70 days before the time of the check."
+        action "Nothing."
+    LogListUnsigned "log-list-unsigned" LogList Note
+        message "The list of logs was handed in without a signature."
+        meaning "It is believed because you chose it."
+        action "Hand in its signature too, if it is the public list."
+    LogListTooOld "log-list-too-old" LogList NotChecked
+        message "The list of logs is old."
+        meaning "It was published more than 70 days before the time of the check. Signatures of the logs in it are still checked; their number is not judged."
+        action "Update the list of logs."
+    LogListMissing "log-list-missing" LogList NotChecked
+        message "There is no list of logs from that time."
+        meaning "Only a list that is not younger than the time of the check can judge."
+        action "Hand in a list of that time."
+
+    PinSameKey "pin-same-key" Pin Pass
+        message "The key is the one you pinned for this address."
+        meaning "Whoever holds the private key of your home answered; the certificate around it may be new."
+        action "Nothing."
+    PinConfirmed "pin-confirmed" Pin Note
+        message "The certificate has the fingerprint that you entered; its key is now pinned."
+        meaning "Your home shows this fingerprint, so the key is your home's."
+        action "Nothing."
+    PinFirstSight "pin-first-sight" Pin Note, attention
+        message "First visit: nothing is known of this address yet."
+        meaning "Everything else may be right, and still the certificate be another's. Only your home can tell."
+        action "Confirm it: enter the fingerprint that your home shows, import your pins, or accept what was seen."
+    PinRenewalDue "pin-renewal-due" Pin Note, attention
+        message "The key is new, as is to be expected at this time; confirm that it is yours."
+        meaning "The old certificate was due, the same authority issued the new one, and it is logged. An attacker would have to wait for this moment."
+        action "Compare the fingerprint at home, then accept it."
+    PinNewKey "pin-new-key" Pin Fail
+        message "The key is not the one of your home."
+        meaning "This address keeps its key through every renewal. Another key means another owner, or a home that was set up anew."
+        action "Do not log in. At home, compare the fingerprint; if it is the new one, enter it."
+    PinNewKeyUnexplained "pin-new-key-unexplained" Pin Fail
+        message "The key is new, and nothing explains why."
+        meaning "A renewal would come when the old certificate is due, from the same authority, and be logged. The particulars say what is different."
+        action "Do not log in. At home, compare the fingerprint; if it is the new one, enter it."
+    PinFingerprintMismatch "pin-fingerprint-mismatch" Pin Fail
+        message "The certificate does not have the fingerprint that you entered."
+        meaning "What your home shows and what is presented here are two certificates."
+        action "Do not log in. At home, read the fingerprint again; it changes at each renewal."
+    PinRecordUnreadable "pin-record-unreadable" Pin NotChecked
+        message "What was kept about this address cannot be read."
+        meaning "It is damaged or of a newer version. It is kept aside, and not taken for 'nothing known'."
+        action "Import your pins again from an export."
+}
+
+/// `docs/codes.md`: every code with its meaning and what to do.
+pub fn codes_page() -> String {
+    let mut page = String::from(
+        "# Codes\n\n\
+         Every finding of Doorlight has a code that stays the same from version to version. This page is made from the table in\n\
+         `src/evidence.rs` by `./build.sh codes`; the tests fail where the two differ.\n\n\
+         `pass` is as it should be. `note` is worth saying; where it asks for attention, the light is not green. `fail` makes the light\n\
+         red. `not-checked` could not be looked at, and is never taken for fine nor for danger.\n",
+    );
+    let mut check = None;
+    for entry in TABLE {
+        if check != Some(entry.check) {
+            check = Some(entry.check);
+            page += &format!("\n## {}\n", entry.check.as_str());
+        }
+        let attention = if entry.asks_attention { ", asks for attention" } else { "" };
+        page += &format!(
+            "\n### {}\n\n*{}{attention}.* **{}**\n\n{}\n\n**What to do:** {}\n",
+            entry.name,
+            entry.outcome.as_str(),
+            entry.message,
+            entry.meaning,
+            entry.action
+        );
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_start_with_their_check() {
+        let mut seen = std::collections::BTreeSet::new();
+        for entry in Code::all() {
+            assert!(seen.insert(entry.name), "{} stands twice", entry.name);
+            assert_eq!(entry.name.parse(), Ok(entry.code));
+            assert!(
+                entry.name.starts_with(entry.check.as_str()) || entry.code == Code::ChainTooLong,
+                "{}",
+                entry.name
+            );
+            assert!(!entry.asks_attention || entry.outcome == Outcome::Note);
+            for text in [entry.message, entry.meaning, entry.action] {
+                assert!(text.ends_with('.') && !text.contains('<'), "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Doorlight's core: a certificate chain in, a verdict with its evidence out.
+//!
+//! Pure: no clock, no network, no browser, no arithmetic of signatures. The command line, the extension and the web page
+//! bring those along and all get the same answer.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | the way of the data | [`examination`] |
+//! | what is accepted as a certificate | [`certificate`], [`chain`], [`fingerprint`], [`address`] |
+//! | whom to believe | [`roots`], and the private module `path` |
+//! | how signatures are checked, and why that is sound | [`signature`] |
+//! | Certificate Transparency | [`ct`] |
+//! | renewals and new keys | [`site`], [`pins`] |
+//! | what can be found, and what it means for the light | [`evidence`], [`verdict`], [`report`] |
+//!
+//! What is *not* checked: revocation, whether the logs published what they promised, other people's certificates
+//! for the same name. `docs/threat-model.md` says attacker by attacker what that leaves open.
+
+pub mod address;
+pub mod certificate;
+pub mod chain;
+pub mod ct;
+pub mod evidence;
+pub mod examination;
+pub mod fingerprint;
+pub mod pins;
+pub mod report;
+pub mod roots;
+pub mod signature;
+pub mod site;
+pub mod text;
+pub mod time;
+pub mod verdict;
+
+mod path;

@@ -1,0 +1,446 @@
+//! The site record: what is known of a guarded address, and what a certificate means in its light.
+//!
+//! Keys are pinned, not certificates. A home that keeps its key through renewals (Home Assistant Cloud does) is silent for ever; a new key is asked about,
+//! or refused.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::certificate::Certificate;
+use crate::fingerprint::{CertificateSha1, CertificateSha256, Fingerprint, SpkiSha256};
+use crate::time::{CLOCK_SKEW, DAY, Timestamp};
+
+/// The most pins of one address.
+pub const MAX_PINS: usize = 32;
+/// The most certificates and events that are kept of one address; the oldest go first.
+pub const MAX_HISTORY: usize = 200;
+
+/// Whether the home changes its key at a renewal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyHabit {
+    /// The key stays (Home Assistant Cloud; certbot with `--reuse-key`): another key is an alarm.
+    Keeps,
+    /// The key changes (certbot, Caddy and acme.sh as they come): another key at the right time is a question.
+    Rotates,
+}
+
+/// Where a pin comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Read from the home itself over the local network.
+    Home,
+    /// Typed or pasted by the user, as the key or as the fingerprint of a certificate that then was seen.
+    Entered,
+    /// Seen on the line, and accepted by the user.
+    Seen,
+}
+
+/// A key that is accepted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pin {
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub spki_sha256: SpkiSha256,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Since when.
+    pub added: Timestamp,
+}
+
+/// A fingerprint that the user entered, of a certificate that may not have been seen yet.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entered {
+    /// The fingerprint.
+    #[serde(flatten)]
+    pub fingerprint: Fingerprint,
+    /// Since when.
+    pub added: Timestamp,
+}
+
+/// A certificate that was seen and accepted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SeenCertificate {
+    /// SHA-256 of the certificate.
+    pub sha256: CertificateSha256,
+    /// SHA-1 of the certificate, the form that Home Assistant shows.
+    pub sha1: CertificateSha1,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub spki_sha256: SpkiSha256,
+    /// The organisation that issued it.
+    pub authority: String,
+    /// Its first moment.
+    pub not_before: Timestamp,
+    /// Its last moment.
+    pub not_after: Timestamp,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// True once a certificate with another key was accepted in its place.
+    #[serde(default)]
+    pub replaced: bool,
+}
+
+/// Something that happened to the record.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: EventKind,
+    /// Which key.
+    pub spki_sha256: SpkiSha256,
+}
+
+/// What can happen to a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// A key was pinned.
+    Pinned,
+    /// A pin was taken away.
+    Unpinned,
+    /// A new certificate with a pinned key was seen.
+    Renewed,
+    /// A key that is not pinned was seen.
+    OtherKey,
+}
+
+/// All that is known of one address.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SiteRecord {
+    /// Which address.
+    pub address: Address,
+    /// What its home does with keys.
+    pub key_habit: KeyHabit,
+    /// The accepted keys.
+    #[serde(default)]
+    pub pins: Vec<Pin>,
+    /// Fingerprints entered by the user.
+    #[serde(default)]
+    pub entered: Vec<Entered>,
+    /// Certificates seen and accepted, oldest first.
+    #[serde(default)]
+    pub seen: Vec<SeenCertificate>,
+    /// What happened, oldest first.
+    #[serde(default)]
+    pub history: Vec<Event>,
+}
+
+/// What else is known of a new certificate, as far as it bears on whether a new key can be explained.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// There is a valid path to a root in Mozilla's programme, or to one that the user added.
+    pub has_path: bool,
+    /// `Some(false)` where the logs do not vouch for it, `None` where that could not be told.
+    pub is_logged: Option<bool>,
+}
+
+/// What a certificate means in the light of the record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Continuity {
+    /// Nothing is known of the address yet.
+    FirstSight,
+    /// A pinned key.
+    SameKey,
+    /// The fingerprint that the user entered.
+    Confirmed(Fingerprint),
+    /// A new key where one was due.
+    RenewalDue,
+    /// A new key on a home that keeps its own.
+    NewKey,
+    /// A new key, and this speaks against a renewal.
+    Unexplained(Objection),
+    /// Not the fingerprint that the user entered.
+    FingerprintMismatch,
+}
+
+/// What speaks against taking a new key for a renewal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Objection {
+    /// There is no valid path.
+    NoPath,
+    /// The logs do not vouch for it.
+    NotLogged,
+    /// No certificate of the home is known that it could replace.
+    NothingToReplace,
+    /// No certificate of the home is due.
+    NotDue,
+    /// The one that is due was issued by another authority.
+    OtherAuthority,
+}
+
+impl Objection {
+    /// As it stands in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoPath => "no-path",
+            Self::NotLogged => "not-logged",
+            Self::NothingToReplace => "nothing-to-replace",
+            Self::NotDue => "not-due",
+            Self::OtherAuthority => "other-authority",
+        }
+    }
+}
+
+impl SiteRecord {
+    /// An empty record. The habit follows from the address: Home Assistant Cloud keeps its keys, others may rotate them.
+    pub fn new(address: Address) -> Self {
+        let key_habit =
+            if address.host.is_home_assistant_cloud() { KeyHabit::Keeps } else { KeyHabit::Rotates };
+        Self {
+            address,
+            key_habit,
+            pins: Vec::new(),
+            entered: Vec::new(),
+            seen: Vec::new(),
+            history: Vec::new(),
+        }
+    }
+
+    /// What `leaf`, presented at `at`, means.
+    pub fn continuity(&self, leaf: &Certificate, standing: Standing, at: Timestamp) -> Continuity {
+        let spki = leaf.spki_sha256();
+        if let Some(pin) = self.pins.iter().find(|pin| pin.spki_sha256 == spki) {
+            // What was only seen on the line yields to what the user read at home later.
+            let contradicted = pin.origin == Origin::Seen
+                && self.entered.iter().any(|one| one.added > pin.added && !self.has_met(one, leaf));
+            return if contradicted { Continuity::FingerprintMismatch } else { Continuity::SameKey };
+        }
+        if let Some(one) = self.entered.iter().find(|one| one.is_of(leaf)) {
+            return Continuity::Confirmed(one.fingerprint);
+        }
+        if self.pins.is_empty() {
+            return if self.entered.is_empty() {
+                Continuity::FirstSight
+            } else {
+                Continuity::FingerprintMismatch
+            };
+        }
+        match self.key_habit {
+            KeyHabit::Keeps => Continuity::NewKey,
+            KeyHabit::Rotates => match self.objection(leaf, standing, at) {
+                Some(objection) => Continuity::Unexplained(objection),
+                None => Continuity::RenewalDue,
+            },
+        }
+    }
+
+    fn has_met(&self, entered: &Entered, leaf: &Certificate) -> bool {
+        entered.is_of(leaf)
+            || self.seen.iter().any(|one| match entered.fingerprint {
+                Fingerprint::Sha1(sha1) => sha1 == one.sha1,
+                Fingerprint::Sha256(sha256) => sha256 == one.sha256,
+            })
+    }
+
+    fn objection(&self, leaf: &Certificate, standing: Standing, at: Timestamp) -> Option<Objection> {
+        if !standing.has_path {
+            return Some(Objection::NoPath);
+        }
+        if standing.is_logged == Some(false) {
+            return Some(Objection::NotLogged);
+        }
+        let in_service: Vec<_> = self.in_service().collect();
+        if in_service.is_empty() {
+            return Some(Objection::NothingToReplace);
+        }
+        let due: Vec<_> = in_service.into_iter().filter(|one| one.is_due(at)).collect();
+        if due.is_empty() {
+            return Some(Objection::NotDue);
+        }
+        let authority = leaf.issuer_organisation();
+        if due.iter().all(|one| one.authority != authority) {
+            return Some(Objection::OtherAuthority);
+        }
+        None
+    }
+
+    /// The newest certificate of each pinned key, as long as no other key took its place.
+    fn in_service(&self) -> impl Iterator<Item = &SeenCertificate> {
+        self.pins.iter().filter_map(|pin| {
+            let of_key = self.seen.iter().filter(|one| one.spki_sha256 == pin.spki_sha256);
+            of_key.max_by_key(|one| one.not_before).filter(|one| !one.replaced)
+        })
+    }
+
+    /// Pins the key of `leaf`, which the user accepted or confirmed. Where that ends a renewal, the certificate that was due is marked as
+    /// replaced, so that the next new key has to wait for its own time.
+    pub fn accept(&mut self, leaf: &Certificate, origin: Origin, at: Timestamp) {
+        let spki = leaf.spki_sha256();
+        if self.pins.iter().all(|pin| pin.spki_sha256 != spki) {
+            let authority = leaf.issuer_organisation();
+            let due = self.in_service().filter(|one| one.is_due(at));
+            let replaced =
+                due.min_by_key(|one| (one.authority != authority, one.not_after)).map(|one| one.sha256);
+            for one in self.seen.iter_mut().filter(|one| Some(one.sha256) == replaced) {
+                one.replaced = true;
+            }
+        }
+        self.pin(spki, origin, at);
+        self.see(leaf, at);
+    }
+
+    /// Pins a key. A pin that is there already is kept, and gains a better origin if this one is (home before entered before seen).
+    pub fn pin(&mut self, spki_sha256: SpkiSha256, origin: Origin, at: Timestamp) {
+        if let Some(pin) = self.pins.iter_mut().find(|pin| pin.spki_sha256 == spki_sha256) {
+            if origin.rank() < pin.origin.rank() {
+                pin.origin = origin;
+            }
+            return;
+        }
+        self.pins.push(Pin { spki_sha256, origin, added: at });
+        self.note(EventKind::Pinned, spki_sha256, at);
+        if self.pins.len() > MAX_PINS {
+            self.pins.remove(0);
+        }
+    }
+
+    /// Takes a pin away; false where there was none.
+    pub fn unpin(&mut self, spki_sha256: SpkiSha256, at: Timestamp) -> bool {
+        let before = self.pins.len();
+        self.pins.retain(|pin| pin.spki_sha256 != spki_sha256);
+        let removed = self.pins.len() < before;
+        if removed {
+            self.note(EventKind::Unpinned, spki_sha256, at);
+        }
+        removed
+    }
+
+    /// Notes a fingerprint that the user entered.
+    pub fn enter(&mut self, fingerprint: Fingerprint, at: Timestamp) {
+        self.entered.retain(|one| one.fingerprint != fingerprint);
+        self.entered.push(Entered { fingerprint, added: at });
+        if self.entered.len() > MAX_PINS {
+            self.entered.remove(0);
+        }
+    }
+
+    /// Brings the record up to date after a check that ended in `continuity`. The caller makes sure that the check as a
+    /// whole was trusted where a key is adopted; a first sight or a question changes nothing until the user answers.
+    pub fn remember(&mut self, leaf: &Certificate, continuity: Continuity, at: Timestamp) {
+        match continuity {
+            Continuity::SameKey => {
+                if self.entered.iter().any(|one| one.is_of(leaf)) {
+                    self.pin(leaf.spki_sha256(), Origin::Entered, at);
+                }
+                self.see(leaf, at);
+            }
+            Continuity::Confirmed(_) => self.accept(leaf, Origin::Entered, at),
+            Continuity::FirstSight => {}
+            Continuity::RenewalDue
+            | Continuity::NewKey
+            | Continuity::Unexplained(_)
+            | Continuity::FingerprintMismatch => {
+                let spki = leaf.spki_sha256();
+                let is_news = self
+                    .history
+                    .last()
+                    .is_none_or(|last| (last.what, last.spki_sha256) != (EventKind::OtherKey, spki));
+                if is_news {
+                    self.note(EventKind::OtherKey, spki, at);
+                }
+            }
+        }
+    }
+
+    fn see(&mut self, leaf: &Certificate, at: Timestamp) {
+        let sha256 = leaf.sha256();
+        if let Some(known) = self.seen.iter_mut().find(|one| one.sha256 == sha256) {
+            known.last_seen = known.last_seen.max(at);
+            return;
+        }
+        let spki_sha256 = leaf.spki_sha256();
+        if self.seen.iter().any(|one| one.spki_sha256 == spki_sha256) {
+            self.note(EventKind::Renewed, spki_sha256, at);
+        }
+        self.seen.push(SeenCertificate {
+            sha256,
+            sha1: leaf.sha1(),
+            spki_sha256,
+            authority: leaf.issuer_organisation(),
+            not_before: leaf.not_before(),
+            not_after: leaf.not_after(),
+            first_seen: at,
+            last_seen: at,
+            replaced: false,
+        });
+        if self.seen.len() > MAX_HISTORY {
+            self.seen.remove(0);
+        }
+    }
+
+    fn note(&mut self, what: EventKind, spki_sha256: SpkiSha256, at: Timestamp) {
+        self.history.push(Event { at, what, spki_sha256 });
+        if self.history.len() > MAX_HISTORY {
+            self.history.remove(0);
+        }
+    }
+
+    /// Takes over what `other` knows of the same address. Nothing that is here is lost.
+    pub fn merge(&mut self, other: Self) {
+        for pin in other.pins {
+            self.pin(pin.spki_sha256, pin.origin, pin.added);
+        }
+        for one in other.entered {
+            if self.entered.iter().all(|known| known.fingerprint != one.fingerprint) {
+                self.enter(one.fingerprint, one.added);
+            }
+        }
+        for one in other.seen {
+            match self.seen.iter_mut().find(|known| known.sha256 == one.sha256) {
+                Some(known) => {
+                    known.first_seen = known.first_seen.min(one.first_seen);
+                    known.last_seen = known.last_seen.max(one.last_seen);
+                    known.replaced |= one.replaced;
+                }
+                None => self.seen.push(one),
+            }
+        }
+        for event in other.history {
+            if !self.history.contains(&event) {
+                self.history.push(event);
+            }
+        }
+        self.seen.sort_by_key(|one| one.first_seen);
+        self.history.sort_by_key(|event| event.at);
+        self.seen.drain(..self.seen.len().saturating_sub(MAX_HISTORY));
+        self.history.drain(..self.history.len().saturating_sub(MAX_HISTORY));
+    }
+}
+
+impl Origin {
+    /// The lower, the closer to the home.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Home => 0,
+            Self::Entered => 1,
+            Self::Seen => 2,
+        }
+    }
+}
+
+impl Entered {
+    fn is_of(&self, leaf: &Certificate) -> bool {
+        match self.fingerprint {
+            Fingerprint::Sha1(sha1) => sha1 == leaf.sha1(),
+            Fingerprint::Sha256(sha256) => sha256 == leaf.sha256(),
+        }
+    }
+}
+
+impl SeenCertificate {
+    /// True from the moment at which ACME clients renew: with a third of the lifetime left, or a half where it lives no longer than ten
+    /// days (certbot, Caddy, RFC 9773 suggestions of Let's Encrypt), give or take a day for the clock.
+    fn is_due(&self, at: Timestamp) -> bool {
+        let lifetime = self.not_after.since(self.not_before);
+        let left = if lifetime <= SHORT_LIVED { lifetime / 2 } else { lifetime / 3 };
+        at.plus(CLOCK_SKEW) >= self.not_after.minus(left)
+    }
+}
+
+/// Certificates that live no longer than this are renewed at half-time.
+const SHORT_LIVED: Duration = Duration::from_secs(10 * DAY.as_secs());
