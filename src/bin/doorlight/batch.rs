@@ -1,0 +1,125 @@
+//! `doorlight check --batch DIR`: every PEM file in a folder, one line of JSON each, and a table by reason at the end.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use doorlight::address::Address;
+use doorlight::certificate::SubjectName;
+use doorlight::chain::Chain;
+use doorlight::evidence::Check;
+use doorlight::examination::{Observation, Possession, Seen, Site};
+use doorlight::report::{Report, SctSignature};
+use serde_json::{Value, json};
+
+use crate::check::{Setting, When};
+use crate::failure::{Failure, INPUT};
+use crate::input;
+
+pub(crate) fn run(folder: &Path, setting: &Setting, when: &When) -> Result<ExitCode, Failure> {
+    let files = pem_files(folder)?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut tally = Tally::default();
+    let shows_progress = std::io::stderr().is_terminal();
+    for (n, file) in files.iter().enumerate() {
+        if shows_progress && n % 20 == 0 {
+            eprint!("\r{n} of {}", files.len());
+        }
+        let mut line = match judge(file, setting, when) {
+            Ok(report) => {
+                tally.add(&report);
+                serde_json::to_value(&report).unwrap_or_default()
+            }
+            Err(failure) => {
+                tally.unreadable += 1;
+                json!({"error": {"code": failure.code, "message": failure.message}})
+            }
+        };
+        if let Value::Object(fields) = &mut line {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            fields.insert("file".into(), name.into());
+        }
+        writeln!(out, "{line}").map_err(Failure::output)?;
+    }
+    out.flush().map_err(Failure::output)?;
+    if shows_progress {
+        eprint!("\r");
+    }
+    eprint!("{}", tally.table());
+    Ok(if tally.unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(INPUT) })
+}
+
+fn pem_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = |error| Failure::input("file-unreadable", error).in_file(folder);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pem")) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn judge(file: &Path, setting: &Setting, when: &When) -> Result<Report, Failure> {
+    let chain = Chain::from_bundle(&input::certificates(file)?)?;
+    let observation = Observation {
+        address: own_address(&chain)?,
+        at: when.of(chain.leaf()),
+        chain,
+        seen: Seen::File,
+        possession: Possession::Unknown,
+    };
+    Ok(setting.judge(&observation, Site::Unknown).report)
+}
+
+/// A host that the certificate says it is for: a batch asks nothing of the name.
+fn own_address(chain: &Chain) -> Result<Address, Failure> {
+    let host = chain.leaf().names().iter().find_map(|name| match name {
+        SubjectName::Dns(name) => name.replace("*.", "any.").parse().ok(),
+        SubjectName::Ip(ip) => ip.to_string().parse().ok(),
+        SubjectName::Other => None,
+    });
+    host.map(|host| Address { host, port: 443 })
+        .ok_or_else(|| Failure::input("no-name", "the certificate is for no host at all"))
+}
+
+/// How many of what.
+#[derive(Default)]
+struct Tally {
+    chains: usize,
+    unreadable: usize,
+    codes: BTreeMap<(Check, &'static str), usize>,
+    scts: BTreeMap<&'static str, usize>,
+}
+
+impl Tally {
+    fn add(&mut self, report: &Report) {
+        self.chains += 1;
+        for one in &report.evidence {
+            *self.codes.entry((one.check, one.code.as_str())).or_default() += 1;
+        }
+        for sct in &report.scts {
+            let name = match sct.signature {
+                SctSignature::Valid => "valid",
+                SctSignature::Invalid => "invalid",
+                SctSignature::UnknownLog => "unknown log",
+                SctSignature::NotChecked => "not checked",
+            };
+            *self.scts.entry(name).or_default() += 1;
+        }
+    }
+
+    fn table(&self) -> String {
+        let mut table = format!("{} chains, {} files unreadable\n", self.chains, self.unreadable);
+        for ((check, code), count) in &self.codes {
+            table += &format!("{count:>7}  {:<11}  {code}\n", check.as_str());
+        }
+        for (name, count) in &self.scts {
+            table += &format!("{count:>7}  SCT          {name}\n");
+        }
+        table
+    }
+}

@@ -1,0 +1,206 @@
+//! `doorlight check`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use doorlight::address::Address;
+use doorlight::certificate::Certificate;
+use doorlight::chain::Chain;
+use doorlight::ct::log_list::LogLists;
+use doorlight::ct::policy::CHROME;
+use doorlight::evidence::Check;
+use doorlight::examination::{self, Conclusion, Examination, Knowledge, Observation, Possession, Seen, Site};
+use doorlight::pins::Pins;
+use doorlight::report::Report;
+use doorlight::roots::Roots;
+use doorlight::signature::SignatureCheck;
+use doorlight::site::Continuity;
+use doorlight::time::Timestamp;
+use doorlight::verdict::Verdict;
+
+use crate::connect::{Presented, connect};
+use crate::failure::Failure;
+use crate::{batch, input, store};
+
+#[derive(Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["address", "chain", "batch"])))]
+pub(crate) struct Arguments {
+    /// The address, as https://host[:port]: looked at over a TLS connection of our own.
+    address: Option<String>,
+    /// A certificate chain in PEM or DER instead.
+    #[arg(long, value_name = "FILE", requires = "host")]
+    chain: Option<PathBuf>,
+    /// The host that the chain is for.
+    #[arg(long, value_name = "NAME", conflicts_with = "address")]
+    host: Option<String>,
+    /// Every PEM file in a folder instead, one line of JSON for each.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["host", "site"])]
+    batch: Option<PathBuf>,
+    /// The time to judge by, as 2026-11-22T13:00:00Z; now if not given.
+    #[arg(long, value_name = "RFC3339", conflicts_with = "address")]
+    at: Option<String>,
+    /// Judge each certificate by the time twelve hours after its first moment.
+    #[arg(long, conflicts_with_all = ["at", "address"])]
+    at_issue: bool,
+    /// A list of logs (v3 JSON, or an array of log keys), any number of times; the shipped one if none is given.
+    #[arg(long, value_name = "FILE")]
+    log_list: Vec<PathBuf>,
+    /// The signature of one of the lists; refused where it does not fit.
+    #[arg(long, value_name = "FILE", requires = "log_list")]
+    log_list_sig: Vec<PathBuf>,
+    /// Further roots to trust, besides Mozilla's.
+    #[arg(long, value_name = "FILE")]
+    roots: Vec<PathBuf>,
+    /// An export of pins to use instead of the ones kept here.
+    #[arg(long, value_name = "FILE")]
+    site: Option<PathBuf>,
+    /// Connect here instead of where the name leads.
+    #[arg(long, value_name = "IP:PORT", requires = "address")]
+    connect: Option<SocketAddr>,
+    /// A further check without which nothing is trusted, such as ct-policy.
+    #[arg(long, value_name = "CHECK", value_parser = parse_check)]
+    require: Vec<Check>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_check(text: &str) -> Result<Check, String> {
+    serde_json::from_value(text.into()).map_err(|_| "no check of this name; see docs/codes.md".into())
+}
+
+/// What every check of this run knows.
+pub(crate) struct Setting {
+    roots: Roots,
+    log_lists: LogLists,
+    require: Vec<Check>,
+}
+
+/// The time that a certificate is judged by.
+pub(crate) enum When {
+    At(Timestamp),
+    AtIssue,
+}
+
+impl When {
+    pub(crate) fn of(&self, leaf: &Certificate) -> Timestamp {
+        match self {
+            Self::At(time) => *time,
+            Self::AtIssue => leaf.not_before().plus(std::time::Duration::from_secs(12 * 60 * 60)),
+        }
+    }
+}
+
+impl Setting {
+    pub(crate) fn new(roots: Roots, log_lists: LogLists) -> Self {
+        Self { roots, log_lists, require: Vec::new() }
+    }
+
+    pub(crate) fn judge(&self, observation: &Observation, site: Site<'_>) -> Conclusion {
+        let knowledge = Knowledge {
+            roots: &self.roots,
+            log_lists: &self.log_lists,
+            policy: &CHROME,
+            intermediates: &[],
+            site,
+            also_required: &self.require,
+        };
+        Examination::new(observation, knowledge).run(SignatureCheck::verify_natively)
+    }
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let setting = Setting {
+        roots: input::roots(&arguments.roots)?,
+        log_lists: input::log_lists(&arguments.log_list, &arguments.log_list_sig)?,
+        require: arguments.require.clone(),
+    };
+    let when = if arguments.at_issue { When::AtIssue } else { When::At(input::time(arguments.at.as_deref())?) };
+    if let Some(folder) = &arguments.batch {
+        return batch::run(folder, &setting, &when);
+    }
+    let report = if let (Some(file), Some(host)) = (&arguments.chain, &arguments.host) {
+        let chain = Chain::from_bundle(&input::certificates(file)?).map_err(|error| Failure::from(error).in_file(file))?;
+        let observation = Observation {
+            address: input::address(host)?,
+            at: when.of(chain.leaf()),
+            chain,
+            seen: Seen::File,
+            possession: Possession::Unknown,
+        };
+        let kept = arguments.site.as_deref().map(input::pins).transpose()?;
+        let site = site(kept.as_ref(), &observation.address);
+        setting.judge(&observation, site).report
+    } else {
+        let address = input::address(arguments.address.as_deref().unwrap_or_default())?;
+        check_address(&arguments, &setting, &address)?
+    };
+    if arguments.json {
+        println!("{}", report.to_json());
+    } else {
+        print!("{}", report.to_text());
+    }
+    Ok(exit_code(report.verdict))
+}
+
+fn check_address(arguments: &Arguments, setting: &Setting, address: &Address) -> Result<Report, Failure> {
+    let at = input::time(None)?;
+    // Pins that cannot be read are not the same as no pins: the verdict says so.
+    let kept = match &arguments.site {
+        Some(file) => Ok(input::pins(file)?),
+        None => store::load(),
+    };
+    let observation = match look(address, arguments.connect, at) {
+        Ok(observation) => observation,
+        Err(report) => return Ok(*report),
+    };
+    let site = match &kept {
+        Ok(pins) => site(Some(pins), address),
+        Err(failure) => {
+            eprintln!("doorlight: {failure}");
+            Site::Unreadable
+        }
+    };
+    let Conclusion { report, continuity } = setting.judge(&observation, site);
+    let is_kept_here = arguments.site.is_none() && matches!(site, Site::Record(_));
+    if let (true, Some(continuity)) = (is_kept_here, continuity) {
+        let is_accepted = matches!(continuity, Continuity::SameKey | Continuity::Confirmed(_));
+        if !is_accepted || report.verdict == Verdict::Trusted {
+            let leaf = observation.chain.leaf();
+            store::update(|pins| pins.site_mut(address).remember(leaf, continuity, at))?;
+        }
+    }
+    Ok(report)
+}
+
+/// What the address presents now, or the report that ends here.
+pub(crate) fn look(
+    address: &Address,
+    at_socket: Option<SocketAddr>,
+    at: Timestamp,
+) -> Result<Observation, Box<Report>> {
+    let Presented { chain, possession } = match connect(address, at_socket) {
+        Ok(presented) => presented,
+        Err(reason) => return Err(Box::new(examination::unreachable(address, at, &reason))),
+    };
+    match Chain::presented(&chain) {
+        Ok(chain) => Ok(Observation { address: address.clone(), at, chain, seen: Seen::OwnProbe, possession }),
+        Err(error) => Err(Box::new(examination::unreadable(address, at, Seen::OwnProbe, error))),
+    }
+}
+
+/// What `pins` say of the address.
+pub(crate) fn site<'a>(pins: Option<&'a Pins>, address: &Address) -> Site<'a> {
+    pins.and_then(|pins| pins.site(address)).map_or(Site::Unknown, Site::Record)
+}
+
+pub(crate) fn exit_code(verdict: Verdict) -> ExitCode {
+    ExitCode::from(match verdict {
+        Verdict::Trusted => 0,
+        Verdict::Attention => 1,
+        Verdict::Danger => 2,
+        Verdict::Unchecked => 3,
+    })
+}

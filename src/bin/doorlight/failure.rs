@@ -1,0 +1,59 @@
+//! What keeps the command line from giving a verdict. The exit codes are those of sysexits.h.
+
+use std::fmt;
+
+use doorlight::certificate::ReadError;
+use doorlight::ct::log_list::LogListError;
+use doorlight::pins::PinsError;
+
+/// Wrong usage (EX_USAGE).
+pub(crate) const USAGE: u8 = 64;
+/// Unreadable input (EX_DATAERR).
+pub(crate) const INPUT: u8 = 65;
+/// Could not be written (EX_IOERR).
+pub(crate) const OUTPUT: u8 = 74;
+
+/// An error with its stable code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit_code: u8,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn usage(code: &'static str, message: impl fmt::Display) -> Self {
+        Self { exit_code: USAGE, code, message: message.to_string() }
+    }
+
+    pub(crate) fn input(code: &'static str, message: impl fmt::Display) -> Self {
+        Self { exit_code: INPUT, code, message: message.to_string() }
+    }
+
+    pub(crate) fn output(message: impl fmt::Display) -> Self {
+        Self { exit_code: OUTPUT, code: "not-written", message: message.to_string() }
+    }
+
+    /// Says which file it is about.
+    pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
+        Self { message: format!("{}: {}", path.display(), self.message), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+macro_rules! unreadable {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::input(error.code(), error)
+            }
+        }
+    )*};
+}
+
+unreadable!(ReadError, LogListError, PinsError);
