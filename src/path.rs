@@ -163,7 +163,8 @@ impl<'a> Plan<'a> {
         let ders: Vec<_> =
             intermediates.iter().map(|certificate| CertificateDer::from(certificate.der())).collect();
         let schemes = Answered::all(answers, missing);
-        let schemes: Vec<_> = schemes.iter().map(|one| -> &dyn SignatureVerificationAlgorithm { one }).collect();
+        let schemes: Vec<_> =
+            schemes.iter().map(|one| -> &dyn SignatureVerificationAlgorithm { one }).collect();
         let at = at.min(self.leaf.not_after()).max(self.leaf.not_before());
         let time = UnixTime::since_unix_epoch(core::time::Duration::from_millis(at.millis()));
         let distrusted = Cell::new(false);

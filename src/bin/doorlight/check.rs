@@ -117,12 +117,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         log_lists: input::log_lists(&arguments.log_list, &arguments.log_list_sig)?,
         require: arguments.require.clone(),
     };
-    let when = if arguments.at_issue { When::AtIssue } else { When::At(input::time(arguments.at.as_deref())?) };
+    let when =
+        if arguments.at_issue { When::AtIssue } else { When::At(input::time(arguments.at.as_deref())?) };
     if let Some(folder) = &arguments.batch {
         return batch::run(folder, &setting, &when);
     }
     let report = if let (Some(file), Some(host)) = (&arguments.chain, &arguments.host) {
-        let chain = Chain::from_bundle(&input::certificates(file)?).map_err(|error| Failure::from(error).in_file(file))?;
+        let chain = Chain::from_bundle(&input::certificates(file)?)
+            .map_err(|error| Failure::from(error).in_file(file))?;
         let observation = Observation {
             address: input::address(host)?,
             at: when.of(chain.leaf()),
@@ -186,7 +188,9 @@ pub(crate) fn look(
         Err(reason) => return Err(Box::new(examination::unreachable(address, at, &reason))),
     };
     match Chain::presented(&chain) {
-        Ok(chain) => Ok(Observation { address: address.clone(), at, chain, seen: Seen::OwnProbe, possession }),
+        Ok(chain) => {
+            Ok(Observation { address: address.clone(), at, chain, seen: Seen::OwnProbe, possession })
+        }
         Err(error) => Err(Box::new(examination::unreadable(address, at, Seen::OwnProbe, error))),
     }
 }

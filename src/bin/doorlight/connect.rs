@@ -37,8 +37,7 @@ pub(crate) fn connect(address: &Address, at: Option<SocketAddr>) -> Result<Prese
         .with_no_client_auth();
     // A resumed session presents no certificate.
     config.resumption = rustls::client::Resumption::disabled();
-    let mut connection =
-        ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
+    let mut connection = ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
     let mut outcome = Ok(());
     while connection.is_handshaking() && outcome.is_ok() {
         outcome = connection.complete_io(&mut stream).map(|_| ());
@@ -107,7 +106,11 @@ impl Recorder {
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let verdict = match &result {
             Ok(_) => Some(true),
-            Err(rustls::Error::InvalidCertificate(CertificateError::BadSignature)) => Some(false),
+            // By another key, or by one of another kind than the certificate's.
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::BadSignature
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+            )) => Some(false),
             Err(_) => None,
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).signature = verdict;
@@ -135,7 +138,12 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note(verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms))
+        self.note(verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        ))
     }
 
     fn verify_tls13_signature(
@@ -144,7 +152,12 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note(verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms))
+        self.note(verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        ))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

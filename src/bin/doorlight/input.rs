@@ -38,10 +38,7 @@ pub(crate) fn roots(paths: &[PathBuf]) -> Result<Roots, Failure> {
 }
 
 /// The lists of the files, or the shipped one where there are none. Every signature has to fit one of the lists.
-pub(crate) fn log_lists(
-    lists: &[PathBuf],
-    signatures: &[PathBuf],
-) -> Result<LogLists, Failure> {
+pub(crate) fn log_lists(lists: &[PathBuf], signatures: &[PathBuf]) -> Result<LogLists, Failure> {
     if lists.is_empty() {
         return Ok(LogLists::shipped()?);
     }

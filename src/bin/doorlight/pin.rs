@@ -146,7 +146,8 @@ fn accepted(arguments: &AddArguments, address: &Address, at: Timestamp) -> Resul
     let setting = check::Setting::new(input::roots(&arguments.roots)?, input::log_lists(&[], &[])?);
     let kept = store::load()?;
     let Conclusion { report, .. } = setting.judge(&observation, check::site(Some(&kept), address));
-    let only_the_pin = report.evidence.iter().all(|one| one.outcome != Outcome::Fail || one.check == Check::Pin);
+    let only_the_pin =
+        report.evidence.iter().all(|one| one.outcome != Outcome::Fail || one.check == Check::Pin);
     if !only_the_pin || report.verdict == Verdict::Unchecked {
         return Err(refuse(report));
     }

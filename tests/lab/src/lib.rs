@@ -3,6 +3,7 @@
 //! Nothing here is a mock of Doorlight: real keys, real certificates with true SCTs (by rcgen and AWS-LC), real TLS servers (rustls) on loopback.
 
 pub mod authority;
+pub mod cli;
 pub mod log;
 pub mod scenario;
 pub mod server;

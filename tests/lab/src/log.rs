@@ -46,10 +46,10 @@ impl Log {
 
     /// An SCT for a precertificate (RFC 6962 section 3.2).
     pub fn sign(&self, at: OffsetDateTime, issuer_spki: &[u8], tbs: &[u8]) -> Vec<u8> {
-        let timestamp = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).expect("after 1970").to_be_bytes();
-        let extensions = self.leaf_index.map_or(Vec::new(), |index| {
-            [&[0, 0, 5][..], &index.to_be_bytes()[3..]].concat()
-        });
+        let timestamp =
+            u64::try_from(at.unix_timestamp_nanos() / 1_000_000).expect("after 1970").to_be_bytes();
+        let extensions =
+            self.leaf_index.map_or(Vec::new(), |index| [&[0, 0, 5][..], &index.to_be_bytes()[3..]].concat());
         let extensions_length = u16::try_from(extensions.len()).expect("short").to_be_bytes();
         let tbs_length = u32::try_from(tbs.len()).expect("short").to_be_bytes();
         let signed = [
@@ -69,7 +69,8 @@ impl Log {
 
     /// An SCT whose signature is invented.
     pub fn invent(&self, at: OffsetDateTime) -> Vec<u8> {
-        let timestamp = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).expect("after 1970").to_be_bytes();
+        let timestamp =
+            u64::try_from(at.unix_timestamp_nanos() / 1_000_000).expect("after 1970").to_be_bytes();
         let of_something_else = self.key.sign(b"something else").expect("a signature");
         self.serialize(&timestamp, &[], &of_something_else)
     }

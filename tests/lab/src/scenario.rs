@@ -104,8 +104,10 @@ impl Lab {
 
     /// The site record of the home, for `--site`: its key, read at home.
     pub fn pins(&self) -> String {
-        let spki: String =
-            Sha256::digest(self.home_key.subject_public_key_info()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let spki: String = Sha256::digest(self.home_key.subject_public_key_info())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         json!({"schema": 1, "kind": "doorlight-pins", "sites": [{
             "address": HOST,
             "key_habit": "keeps",
@@ -142,15 +144,16 @@ impl Lab {
             chain
         };
 
-        let scenario = |id, title, chain: &[Vec<u8>], key: &Arc<dyn SigningKey>, pinned, first_sight, codes| Scenario {
-            id,
-            title,
-            chain: chain.to_vec(),
-            key: Arc::clone(key),
-            pinned,
-            first_sight,
-            codes,
-        };
+        let scenario =
+            |id, title, chain: &[Vec<u8>], key: &Arc<dyn SigningKey>, pinned, first_sight, codes| Scenario {
+                id,
+                title,
+                chain: chain.to_vec(),
+                key: Arc::clone(key),
+                pinned,
+                first_sight,
+                codes,
+            };
         vec![
             scenario(
                 "good",
@@ -161,7 +164,15 @@ impl Lab {
                 "attention",
                 &["pin-same-key", "sct-valid", "ct-policy-met", "path-added-root", "possession-proven"],
             ),
-            scenario("good", "renewed, same key", &renewed, &home_signs, "trusted", "attention", &["pin-same-key"]),
+            scenario(
+                "good",
+                "renewed, same key",
+                &renewed,
+                &home_signs,
+                "trusted",
+                "attention",
+                &["pin-same-key"],
+            ),
             scenario(
                 "good",
                 "renewed by another CA, same key",
@@ -313,7 +324,8 @@ impl Lab {
 /// The SCT list inside a certificate that the lab issued: what follows its OID, two OCTET STRINGs deep. It is the last extension.
 fn embedded_sct_list(certificate: &[u8]) -> Vec<u8> {
     const OID: &[u8] = &[0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x02];
-    let at = certificate.windows(OID.len()).position(|window| window == OID).expect("an SCT list") + OID.len();
+    let at =
+        certificate.windows(OID.len()).position(|window| window == OID).expect("an SCT list") + OID.len();
     let outer = octets(&certificate[at..]);
     octets(outer).to_vec()
 }

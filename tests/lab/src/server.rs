@@ -80,7 +80,11 @@ impl Drop for Server {
     }
 }
 
-fn answer(stream: TcpStream, config: Arc<ServerConfig>, requests: &Mutex<Vec<String>>) -> std::io::Result<()> {
+fn answer(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    requests: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.set_write_timeout(Some(Duration::from_secs(5)))?;
     let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
