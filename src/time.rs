@@ -101,8 +101,10 @@ impl TryFrom<String> for Timestamp {
 }
 
 impl From<Timestamp> for String {
+    /// RFC 3339 in UTC, to the millisecond: what is kept is read back as it was.
     fn from(time: Timestamp) -> Self {
-        time.to_string()
+        let utc = OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0) * 1_000_000).ok();
+        utc.and_then(|utc| utc.format(&Rfc3339).ok()).unwrap_or_else(|| time.to_string())
     }
 }
 
@@ -119,6 +121,21 @@ mod tests {
         assert_eq!("2026-11-22T12:00:00.250Z".parse(), Ok(noon.plus(Duration::from_millis(250))));
         for bad in ["", "2026-11-22", "1969-12-31T23:59:59Z", "2026-13-01T00:00:00Z", "tomorrow"] {
             assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTime), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_keeps_its_milliseconds() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_795_348_800_000, "2026-11-22T12:00:00Z"),
+            (1_795_348_800_001, "2026-11-22T12:00:00.001Z"),
+            (1_795_348_800_250, "2026-11-22T12:00:00.25Z"),
+            (LAST, "9999-12-31T23:59:59.999Z"),
+        ] {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(String::from(time), text);
+            assert_eq!(text.parse(), Ok(time));
         }
     }
 
