@@ -14,6 +14,7 @@ use crate::ct::sct::Sct;
 use crate::evidence::{Check, Code, Evidence, Outcome};
 use crate::examination::{Observation, Seen};
 use crate::fingerprint::{CertificateSha1, CertificateSha256, SpkiSha256};
+use crate::text::printable;
 use crate::time::Timestamp;
 use crate::verdict::{Verdict, deciding, verdict};
 
@@ -246,7 +247,8 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// For people: the light, why, the certificate, every finding.
+    /// For people: the light, why, the certificate, every finding. Safe to show, also where the report was read: whoever made it
+    /// may have written anything into its strings.
     pub fn to_text(&self) -> String {
         let mut out = String::new();
         // Writing to a string does not fail.
@@ -259,27 +261,27 @@ impl Report {
         writeln!(out, "{} {address}, {}", headline(self.verdict), self.at)?;
         let decided = |one: &&Evidence| self.decided_by.contains(&one.code);
         for one in self.evidence.iter().filter(decided) {
-            writeln!(out, "  {}\n  What to do: {}", one.message, one.code.entry().action)?;
+            writeln!(out, "  {}\n  What to do: {}", printable(&one.message), one.code.entry().action)?;
         }
         if let Some(certificate) = &self.certificate {
             writeln!(out, "\nCertificate ({})", seen_in_words(self.seen))?;
             writeln!(out, "  SHA-256   {}", certificate.sha256.with_colons())?;
             writeln!(out, "  SHA-1     {}   (the form Home Assistant shows)", certificate.sha1)?;
-            writeln!(out, "  key pin   {}   {}", certificate.spki_sha256, certificate.key)?;
-            writeln!(out, "  issuer    {}", certificate.issuer)?;
+            writeln!(out, "  key pin   {}   {}", certificate.spki_sha256, printable(&certificate.key))?;
+            writeln!(out, "  issuer    {}", printable(&certificate.issuer))?;
             writeln!(out, "  valid     {} to {}", certificate.not_before, certificate.not_after)?;
-            let mut names: Vec<_> = certificate.names.iter().take(8).map(String::as_str).collect();
+            let mut names: Vec<_> = certificate.names.iter().take(8).map(|name| printable(name)).collect();
             if certificate.names.len() > names.len() {
-                names.push("…");
+                names.push("…".into());
             }
             writeln!(out, "  names     {}", names.join(", "))?;
         }
         if !self.scts.is_empty() {
             writeln!(out, "\nLogs that promised to publish it")?;
             for sct in &self.scts {
-                let log = sct.log.as_deref().unwrap_or("a log that nobody knows");
-                let operator = sct.operator.as_deref().unwrap_or("unknown operator");
-                let state = sct.state.as_deref().unwrap_or("state unknown");
+                let log = printable(sct.log.as_deref().unwrap_or("a log that nobody knows"));
+                let operator = printable(sct.operator.as_deref().unwrap_or("unknown operator"));
+                let state = printable(sct.state.as_deref().unwrap_or("state unknown"));
                 let signature = match sct.signature {
                     SctSignature::Valid => "signature valid",
                     SctSignature::Invalid => "signature FORGED",
@@ -291,10 +293,11 @@ impl Report {
         }
         writeln!(out, "\nFindings")?;
         for one in &self.evidence {
-            writeln!(out, "  {} {:<11} {} [{}]", mark(one), one.check.as_str(), one.message, one.code)?;
+            let message = printable(&one.message);
+            writeln!(out, "  {} {:<11} {message} [{}]", mark(one), one.check.as_str(), one.code)?;
             for (name, value) in &one.detail {
                 if one.outcome != Outcome::Pass {
-                    writeln!(out, "                {name}: {}", plain(value))?;
+                    writeln!(out, "                {}: {}", printable(name), plain(value))?;
                 }
             }
         }
@@ -304,9 +307,9 @@ impl Report {
 
 fn plain(value: &serde_json::Value) -> String {
     match value {
-        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::String(text) => printable(text),
         serde_json::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        other => printable(&other.to_string()),
     }
 }
 
@@ -335,5 +338,59 @@ fn seen_in_words(seen: Seen) -> &'static str {
         Seen::File => "from a file: nothing says that a server presented it",
         Seen::ThisConnection => "seen on this very connection",
         Seen::OwnProbe => "seen on a connection of Doorlight's own",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::evidence::Evidence;
+
+    fn sample() -> Report {
+        let address = "home.example".parse().unwrap();
+        let evidence = Evidence::new(Code::CertificateMissing).with("reason", "timed out");
+        Report::without_certificate(
+            &address,
+            Timestamp::from_millis(1_795_348_800_250),
+            Seen::OwnProbe,
+            evidence,
+        )
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let report = sample();
+        assert_eq!(Report::from_json(report.to_json().as_bytes()), Ok(report));
+    }
+
+    /// Found by fuzzing: a report that was made up would have written to the terminal.
+    #[test]
+    fn the_text_of_a_hostile_report_is_safe_to_show() {
+        let bad = "a\u{1b}[2J\n\u{9b}\u{202e}b";
+        let json = serde_json::to_string(&json!({
+            "schema": 1, "host": "home.example", "port": 443, "at": "2026-11-22T12:00:00Z", "seen": "file",
+            "verdict": "trusted", "decided_by": ["pin-same-key"],
+            "certificate": {
+                "sha256": "00".repeat(32), "sha1": "00".repeat(20), "spki_sha256": "00".repeat(32), "subject": bad,
+                "issuer": bad, "serial": bad, "key": bad, "not_before": "2026-11-22T12:00:00Z",
+                "not_after": "2026-11-22T12:00:00Z", "names": [bad, bad],
+            },
+            "evidence": [{
+                "check": "pin", "outcome": "note", "code": "pin-same-key", "message": bad,
+                "detail": {bad: bad, "list": [bad, {bad: bad}]},
+            }],
+            "scts": [{
+                "log_id": bad, "log": bad, "operator": bad, "state": bad, "timestamp": "2026-11-22T12:00:00Z",
+                "signature": "valid",
+            }],
+        }))
+        .unwrap();
+        let text = Report::from_json(json.as_bytes()).unwrap().to_text();
+        for line in text.lines() {
+            assert!(!line.chars().any(char::is_control) && !line.contains('\u{202e}'), "{line:?}");
+        }
+        assert!(text.contains("a\\u{1b}[2J\\u{a}\\u{9b}\\u{202e}b"));
     }
 }
