@@ -135,22 +135,24 @@ impl Certificate {
     /// # Errors
     /// What the DER reader objected to.
     pub fn from_der(der: &[u8]) -> Result<Self, der::Error> {
-        let mut outer = SliceReader::new(AnyRef::from_der(der)?.value())?;
+        let mut outer = SliceReader::new(sequence(der)?)?;
         let tbs = outer.tlv_bytes()?;
-        let signature_algorithm = AnyRef::decode(&mut outer)?.value();
+        let signature_algorithm = sequence(outer.tlv_bytes()?)?;
         let signature = BitStringRef::decode(&mut outer)?.as_bytes().ok_or(Tag::BitString.value_error())?;
         outer.finish()?;
 
-        let mut reader = SliceReader::new(AnyRef::from_der(tbs)?.value())?;
+        let mut reader = SliceReader::new(sequence(tbs)?)?;
         if reader.peek_byte() == Some(VERSION) {
             reader.tlv_bytes()?;
         }
-        let serial = AnyRef::decode(&mut reader)?.value();
-        reader.tlv_bytes()?; // the signature algorithm once more: webpki compares the two
+        let serial = AnyRef::decode(&mut reader)?;
+        serial.tag().assert_eq(Tag::Integer)?;
+        sequence(reader.tlv_bytes()?)?; // the signature algorithm once more: webpki compares the two
         let issuer = reader.tlv_bytes()?;
         let validity: Validity = reader.decode()?;
         let subject = reader.tlv_bytes()?;
         let spki = reader.tlv_bytes()?;
+        sequence(spki)?;
         while matches!(reader.peek_byte(), Some(ISSUER_UNIQUE_ID | SUBJECT_UNIQUE_ID)) {
             reader.tlv_bytes()?;
         }
@@ -165,7 +167,7 @@ impl Certificate {
                 tbs: tbs.to_vec(),
                 signature_algorithm: signature_algorithm.to_vec(),
                 signature: signature.to_vec(),
-                serial: serial.to_vec(),
+                serial: serial.value().to_vec(),
                 issuer: AnyRef::from_der(issuer)?.value().to_vec(),
                 subject: AnyRef::from_der(subject)?.value().to_vec(),
                 spki: spki.to_vec(),
@@ -373,9 +375,7 @@ const EXPLICIT_EXTENSIONS: Tag = Tag::ContextSpecific { constructed: true, numbe
 fn raw_extensions(field: &[u8]) -> Result<Vec<(&[u8], Extension)>, der::Error> {
     let explicit = AnyRef::from_der(field)?;
     explicit.tag().assert_eq(EXPLICIT_EXTENSIONS)?;
-    let list = AnyRef::from_der(explicit.value())?;
-    list.tag().assert_eq(Tag::Sequence)?;
-    let mut reader = SliceReader::new(list.value())?;
+    let mut reader = SliceReader::new(sequence(explicit.value())?)?;
     let mut extensions = Vec::new();
     while !reader.is_finished() {
         let raw = reader.tlv_bytes()?;
@@ -390,16 +390,29 @@ fn read_extensions(field: &[u8]) -> Result<Vec<Extension>, der::Error> {
 
 fn without_ct_extensions(field: &[u8]) -> Result<Vec<u8>, der::Error> {
     let mut kept = Vec::with_capacity(field.len());
+    let mut is_whole = true;
     for (raw, extension) in raw_extensions(field)? {
         if extension.extn_id != rfc6962::CT_PRECERT_SCTS && extension.extn_id != rfc6962::CT_PRECERT_POISON {
             kept.extend_from_slice(raw);
+        } else {
+            is_whole = false;
         }
+    }
+    if is_whole {
+        return Ok(field.to_vec());
     }
     if kept.is_empty() {
         // An empty Extensions is not allowed (SIZE (1..MAX)), so the field goes too.
         return Ok(kept);
     }
     wrap(EXPLICIT_EXTENSIONS, &wrap(Tag::Sequence, &kept)?)
+}
+
+/// The value of one SEQUENCE and nothing after it.
+fn sequence(der: &[u8]) -> Result<&[u8], der::Error> {
+    let any = AnyRef::from_der(der)?;
+    any.tag().assert_eq(Tag::Sequence)?;
+    Ok(any.value())
 }
 
 fn wrap(tag: Tag, value: &[u8]) -> Result<Vec<u8>, der::Error> {
@@ -480,4 +493,56 @@ fn split_der(input: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
         }
     }
     Ok(ders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The smallest certificate there can be, with the tags of the parts whose content is kept raw, and what stands in place of its
+    /// extensions.
+    fn made_of(outer: Tag, tbs: Tag, serial: Tag, algorithm: Tag, spki: Tag, extensions: &[u8]) -> Vec<u8> {
+        const VERSION_3: &[u8] = &[0xa0, 3, 2, 1, 2];
+        const NAME: &[u8] = &[0x30, 0];
+        const BITS: &[u8] = &[3, 1, 0];
+        let time = wrap(Tag::UtcTime, b"260101000000Z").unwrap();
+        let algorithm = wrap(algorithm, &[]).unwrap();
+        let spki = wrap(spki, &[NAME, BITS].concat()).unwrap();
+        let validity = wrap(Tag::Sequence, &[time.clone(), time].concat()).unwrap();
+        let serial = wrap(serial, &[1]).unwrap();
+        let parts = [VERSION_3, &serial, &algorithm, NAME, &validity, NAME, &spki, extensions];
+        let tbs = wrap(tbs, &parts.concat()).unwrap();
+        wrap(outer, &[&tbs, &algorithm, BITS].concat()).unwrap()
+    }
+
+    /// Found by fuzzing: a TBSCertificate that was a SET was read, and given to the logs' signatures as a SEQUENCE.
+    #[test]
+    fn every_part_has_its_tag() {
+        use Tag::{Integer, Sequence, Set};
+        let read = |tags: [Tag; 5]| {
+            let [outer, tbs, serial, algorithm, spki] = tags;
+            Certificate::from_der(&made_of(outer, tbs, serial, algorithm, spki, &[]))
+        };
+        let right = [Sequence, Sequence, Integer, Sequence, Sequence];
+        assert!(read(right).is_ok());
+        for n in 0..right.len() {
+            for wrong in [Set, EXPLICIT_EXTENSIONS] {
+                let mut tags = right;
+                tags[n] = wrong;
+                assert!(read(tags).is_err(), "{n}: {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_words_for_the_logs_nothing_is_taken_away() {
+        use Tag::{Integer, Sequence};
+        // None, an empty list (which RFC 5280 forbids), one that is unknown.
+        let unknown: &[u8] = &[0xa3, 9, 0x30, 7, 0x30, 5, 6, 1, 0x2a, 4, 0];
+        for extensions in [&[][..], &[0xa3, 2, 0x30, 0], unknown] {
+            let der = made_of(Sequence, Sequence, Integer, Sequence, Sequence, extensions);
+            let certificate = Certificate::from_der(&der).unwrap();
+            assert_eq!(certificate.precertificate_tbs().unwrap(), certificate.parts.tbs);
+        }
+    }
 }
