@@ -1,0 +1,34 @@
+//! What the targets have in common.
+
+use std::sync::LazyLock;
+
+use base64ct::{Base64, Encoding};
+use doorlight::certificate::Certificate;
+use doorlight::ct::log_list::LogLists;
+use doorlight::roots::Roots;
+use doorlight::text::printable;
+
+/// The shipped lists of logs.
+pub static LOG_LISTS: LazyLock<LogLists> =
+    LazyLock::new(|| LogLists::shipped().expect("the shipped list is whole"));
+
+/// Mozilla's programme.
+pub static ROOTS: LazyLock<Roots> = LazyLock::new(Roots::mozilla);
+
+/// A certificate that is always the same: `CN=home.example`, P-256, by nobody.
+pub static HOME: LazyLock<Certificate> = LazyLock::new(|| {
+    Certificate::from_der(include_bytes!("../seeds/home.der")).expect("it was made by a CA's tool")
+});
+
+/// An RSA key (SubjectPublicKeyInfo): the one that signs the list of logs.
+pub static RSA_SPKI: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    Base64::decode_vec(include_str!("../../data/google_log_list_key.txt").trim()).expect("it is base64")
+});
+
+/// Text that is made for a terminal: every character but the end of a line has to show as itself.
+#[track_caller]
+pub fn assert_safe_to_show(text: &str) {
+    for c in text.chars().filter(|c| *c != '\n' && !(' '..='~').contains(c)) {
+        assert_eq!(printable(c.encode_utf8(&mut [0; 4])), c.to_string(), "{c:?} in a text for people");
+    }
+}
