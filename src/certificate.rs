@@ -10,7 +10,7 @@ use pki_types::CertificateDer;
 use pki_types::pem::PemObject;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, BasicConstraints, SubjectAltName};
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, BasicConstraints, KeyUsage, SubjectAltName};
 use x509_cert::name::Name;
 use x509_cert::time::Validity;
 
@@ -109,6 +109,7 @@ pub struct Certificate {
     names: Vec<SubjectName>,
     issuer_urls: Vec<String>,
     is_ca: bool,
+    may_sign_certificates: bool,
     is_precertificate: bool,
     sct_list: Option<Vec<u8>>,
 }
@@ -179,6 +180,7 @@ impl Certificate {
             names: Vec::new(),
             issuer_urls: Vec::new(),
             is_ca: false,
+            may_sign_certificates: false,
             is_precertificate: false,
             sct_list: None,
         };
@@ -195,6 +197,9 @@ impl Certificate {
                 self.names = SubjectAltName::from_der(value)?.0.iter().map(subject_name).collect();
             }
             rfc5280::ID_CE_BASIC_CONSTRAINTS => self.is_ca = BasicConstraints::from_der(value)?.ca,
+            rfc5280::ID_CE_KEY_USAGE => {
+                self.may_sign_certificates = KeyUsage::from_der(value)?.key_cert_sign()
+            }
             rfc5280::ID_PE_AUTHORITY_INFO_ACCESS => {
                 for access in AuthorityInfoAccessSyntax::from_der(value)?.0 {
                     if access.access_method == rfc5280::ID_AD_CA_ISSUERS
@@ -303,6 +308,11 @@ impl Certificate {
     /// True for a certificate that may issue others.
     pub fn is_ca(&self) -> bool {
         self.is_ca
+    }
+
+    /// True where the certificate contradicts itself: no CA, but a key usage of signing certificates, which RFC 5280 section 4.2.1.9 forbids.
+    pub(crate) fn is_ca_in_disguise(&self) -> bool {
+        self.may_sign_certificates && !self.is_ca
     }
 
     /// True where issuer and subject are the same: a root, or a certificate that vouches for itself.

@@ -157,6 +157,11 @@ impl<'a> Plan<'a> {
         at: Timestamp,
         missing: &Missing,
     ) -> Result<Path, PathError> {
+        // Two things that webpki does not mind: "The issuer field MUST contain a non-empty distinguished name" (RFC 5280 section
+        // 4.1.2.4), and a server's certificate must not claim to sign others (section 4.2.1.9).
+        if self.leaf.issuer_value().is_empty() || self.leaf.is_ca_in_disguise() {
+            return Err(PathError::Malformed);
+        }
         let leaf_der = CertificateDer::from(self.leaf.der());
         let end_entity = EndEntityCert::try_from(&leaf_der).map_err(|_| PathError::Malformed)?;
         let intermediates = self.intermediates(answers);

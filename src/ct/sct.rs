@@ -113,7 +113,7 @@ pub fn parse_list(list: &[u8]) -> Result<Vec<Sct>, SctError> {
     }
     serialized
         .iter()
-        .map(|one| one.parse_timestamp().map_err(|_| SctError::Malformed).and_then(Sct::new))
+        .map(|one| one.parse_timestamp().map(Sct::new).map_err(|_| SctError::Malformed))
         .collect()
 }
 
@@ -130,17 +130,17 @@ impl Sct {
         parse_list(&list)?.pop().ok_or(SctError::Malformed)
     }
 
-    fn new(sct: SignedCertificateTimestamp) -> Result<Self, SctError> {
+    fn new(sct: SignedCertificateTimestamp) -> Self {
         let extensions = sct.extensions.into_vec();
-        Ok(Self {
+        Self {
             log_id: sct.log_id.key_id,
             timestamp: Timestamp::from_millis(sct.timestamp),
-            leaf_index: leaf_index(&extensions)?,
+            leaf_index: leaf_index(&extensions),
             raw_timestamp: sct.timestamp,
             extensions,
             scheme: scheme(&sct.signature.algorithm),
             signature: sct.signature.signature.into_vec(),
-        })
+        }
     }
 
     /// What to ask the platform to learn whether the log with the key `log_spki` (DER) signed this SCT for `entry`.
@@ -184,23 +184,24 @@ fn scheme(algorithm: &sct::SignatureAndHashAlgorithm) -> Option<Scheme> {
 }
 
 /// Reads `CTExtensions` of static-ct-api: a list of (type: 1 byte, data<0..2^16-1>), of which type 0 is a 40-bit index.
-/// Logs of RFC 6962 leave the field empty; unknown types are passed over.
-fn leaf_index(mut extensions: &[u8]) -> Result<Option<u64>, SctError> {
+///
+/// RFC 6962 leaves the field opaque, so what is not of this form is no error: there is no index then, and the signature
+/// covers the bytes whatever they mean.
+fn leaf_index(mut extensions: &[u8]) -> Option<u64> {
     let mut index = None;
     while let Some((kind, rest)) = extensions.split_first() {
-        let (length, rest) = rest.split_first_chunk::<2>().ok_or(SctError::Malformed)?;
-        let (data, rest) =
-            rest.split_at_checked(u16::from_be_bytes(*length).into()).ok_or(SctError::Malformed)?;
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let (data, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
         if *kind == 0 {
-            let bytes: [u8; 5] = data.try_into().map_err(|_| SctError::Malformed)?;
+            let bytes: [u8; 5] = data.try_into().ok()?;
             if index.is_some() {
-                return Err(SctError::Malformed);
+                return None;
             }
             index = Some(bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
         }
         extensions = rest;
     }
-    Ok(index)
+    index
 }
 
 #[cfg(test)]
@@ -209,13 +210,12 @@ mod tests {
 
     #[test]
     fn leaf_index_is_forty_bits() {
-        assert_eq!(leaf_index(&[]), Ok(None));
-        assert_eq!(leaf_index(&[0, 0, 5, 1, 2, 3, 4, 5]), Ok(Some(0x01_0203_0405)));
-        assert_eq!(leaf_index(&[7, 0, 1, 9, 0, 0, 5, 0, 0, 0, 0, 1]), Ok(Some(1)));
-        for bad in [&[0][..], &[0, 0], &[0, 0, 4, 1, 2, 3, 4], &[0, 0, 6, 1, 2, 3, 4, 5]] {
-            assert_eq!(leaf_index(bad), Err(SctError::Malformed), "{bad:?}");
-        }
+        assert_eq!(leaf_index(&[]), None);
+        assert_eq!(leaf_index(&[0, 0, 5, 1, 2, 3, 4, 5]), Some(0x01_0203_0405));
+        assert_eq!(leaf_index(&[7, 0, 1, 9, 0, 0, 5, 0, 0, 0, 0, 1]), Some(1));
         let twice = [&[0, 0, 5, 0, 0, 0, 0, 1][..]; 2].concat();
-        assert_eq!(leaf_index(&twice), Err(SctError::Malformed));
+        for odd in [&[0][..], &[0, 0], &[0, 0, 4, 1, 2, 3, 4], &[0, 0, 6, 1, 2, 3, 4, 5], &twice] {
+            assert_eq!(leaf_index(odd), None, "{odd:?}");
+        }
     }
 }

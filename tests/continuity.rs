@@ -1,0 +1,313 @@
+//! Renewal histories: silent where silence is promised, and an attacker in them never trusted.
+
+mod support;
+
+use std::sync::LazyLock;
+
+use doorlight::chain::Chain;
+use doorlight::evidence::{Check, Code, Outcome};
+use doorlight::examination::Site;
+use doorlight::fingerprint::Fingerprint;
+use doorlight::report::Report;
+use doorlight::site::{Continuity, KeyHabit, Origin, SiteRecord};
+use doorlight::verdict::Verdict;
+use doorlight_lab::authority::{Authority, KeyShape, Order, Scts, key};
+use doorlight_lab::scenario::{HOST, Lab};
+use proptest::prelude::*;
+use rcgen::KeyPair;
+use support::{World, code, lab_world, outcome, timestamp};
+use time::{Duration, OffsetDateTime};
+
+/// Two public authorities, their logs, and keys enough for any history.
+static LAB: LazyLock<Lab> = LazyLock::new(|| {
+    let mut lab = Lab::new(OffsetDateTime::now_utc());
+    // The world has to be older and to last longer than the histories told in it.
+    lab.other_authority = Authority::new("Other Trust", KeyShape::P256, KeyShape::P256, lab.now);
+    lab
+});
+static KEYS: LazyLock<Vec<KeyPair>> = LazyLock::new(|| (0..12).map(|_| key(KeyShape::P256)).collect());
+static THIEF: LazyLock<KeyPair> = LazyLock::new(|| key(KeyShape::P256));
+
+/// One certificate of a history.
+#[derive(Clone, Debug)]
+struct Step {
+    /// Days until the next certificate comes.
+    days_in_service: i64,
+    /// How long the certificate lives.
+    lifetime: i64,
+    /// Which authority issues it.
+    is_other_authority: bool,
+    /// Days of overlap: the certificate starts that long before it is first used.
+    overlap: i64,
+    /// Days by which the visitor's clock is wrong, from -1 to 1.
+    skew: i64,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let lifetime = prop_oneof![Just(7i64), Just(45), Just(64), Just(90), Just(365)];
+    (lifetime, any::<bool>(), 0..3i64, -1..=1i64, 0..100i64).prop_map(
+        |(lifetime, is_other_authority, overlap, skew, early)| {
+            // Anything from a renewal at once to one on the last day.
+            let days_in_service = (lifetime * early / 100).max(1) - overlap.min(lifetime / 4);
+            Step {
+                days_in_service: days_in_service.max(1),
+                lifetime,
+                is_other_authority,
+                overlap: overlap.min(lifetime / 4),
+                skew,
+            }
+        },
+    )
+}
+
+fn issue(step: &Step, first_used: OffsetDateTime, key: &KeyPair, scts: Scts<'_>) -> Chain {
+    let authority = if step.is_other_authority { &LAB.other_authority } else { &LAB.authority };
+    let not_before = first_used - Duration::days(step.overlap) - Duration::hours(1);
+    let order =
+        Order { names: &[HOST], not_before, not_after: not_before + Duration::days(step.lifetime), scts };
+    Chain::presented(&authority.issue(&order, key)).unwrap()
+}
+
+fn world() -> World {
+    lab_world(&LAB)
+}
+
+/// Visits the site, and updates its record the way the hosts do.
+fn visit(world: &World, record: &mut SiteRecord, chain: Chain, at: OffsetDateTime) -> (Report, Continuity) {
+    let leaf = chain.leaf().clone();
+    let conclusion = world.conclude(chain, HOST, timestamp(at), Site::Record(record));
+    let continuity = conclusion.continuity.unwrap();
+    let is_accepted = matches!(continuity, Continuity::SameKey | Continuity::Confirmed(_));
+    if !is_accepted || conclusion.report.verdict == Verdict::Trusted {
+        record.remember(&leaf, continuity, timestamp(at));
+    }
+    (conclusion.report, continuity)
+}
+
+fn record(habit: KeyHabit) -> SiteRecord {
+    let mut record = SiteRecord::new(HOST.parse().unwrap());
+    record.key_habit = habit;
+    record
+}
+
+/// The lab's authorities are two years old; a history has to fit in there and in the ten years after.
+fn beginning() -> OffsetDateTime {
+    LAB.now - Duration::days(300)
+}
+
+/// Judged as if the list of logs were always fresh: its age is another question.
+fn world_at(at: OffsetDateTime) -> World {
+    use doorlight::ct::log_list::{LogList, LogLists, Provenance};
+    let mut world = world();
+    let long_ago = LAB.now - Duration::days(700);
+    let logs: Vec<_> = LAB.logs.iter().map(|log| (log, "usable", long_ago)).collect();
+    let list = doorlight_lab::log::log_list(at, &logs);
+    world.log_lists = LogLists::new(vec![LogList::parse(list.as_bytes(), Provenance::Signed).unwrap()]);
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Same key, whatever the certificate: early, late, overlapping renewals, changes of the authority, a clock off by a day. Silent.
+    #[test]
+    fn the_same_key_is_silent(steps in prop::collection::vec(step(), 1..8), several in any::<bool>()) {
+        let logs = LAB.good_logs();
+        let mut record = record(KeyHabit::Keeps);
+        let mut now = beginning();
+        let mut previous = None;
+        for (n, step) in steps.iter().enumerate() {
+            let chain = issue(step, now, &KEYS[0], Scts::From(&logs));
+            if n == 0 {
+                record.accept(chain.leaf(), Origin::Home, timestamp(now));
+            }
+            let seen_at = now + Duration::days(step.skew);
+            let (report, continuity) = visit(&world_at(seen_at), &mut record, chain.clone(), seen_at);
+            prop_assert_eq!(continuity, Continuity::SameKey);
+            prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
+            // Several valid certificates at once: the old one may still answer, on another address of the same name.
+            if let (true, Some((old, last_day))) = (several, previous)
+                && now < last_day
+            {
+                let (report, _) = visit(&world_at(now), &mut record, old, now);
+                prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
+            }
+            previous = Some((chain, now + Duration::days(step.lifetime - step.overlap - 1)));
+            now += Duration::days(step.days_in_service);
+        }
+    }
+
+    /// New keys that the user's home confirms by its fingerprint (SHA-1 or SHA-256): adopted, and silent from then on.
+    #[test]
+    fn confirmed_keys_are_adopted(steps in prop::collection::vec(step(), 1..6), sha1 in any::<bool>(), keeps in any::<bool>()) {
+        let logs = LAB.good_logs();
+        let mut record = record(if keeps { KeyHabit::Keeps } else { KeyHabit::Rotates });
+        let mut now = beginning();
+        for (n, step) in steps.iter().enumerate() {
+            let chain = issue(step, now, &KEYS[n], Scts::From(&logs));
+            let leaf = chain.leaf();
+            let fingerprint = if sha1 { Fingerprint::Sha1(leaf.sha1()) } else { Fingerprint::Sha256(leaf.sha256()) };
+            record.enter(fingerprint, timestamp(now));
+            let (report, continuity) = visit(&world_at(now), &mut record, chain.clone(), now);
+            prop_assert_eq!(continuity, Continuity::Confirmed(fingerprint));
+            prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
+            let (report, continuity) = visit(&world_at(now), &mut record, chain, now);
+            prop_assert_eq!((continuity, report.verdict), (Continuity::SameKey, Verdict::Trusted));
+            now += Duration::days(step.days_in_service);
+        }
+    }
+
+    /// Rotating keys, renewed by the same authority when due: a question each time, never an alarm; silent once answered.
+    #[test]
+    fn a_due_renewal_with_a_new_key_is_a_question(steps in prop::collection::vec(step(), 2..6), skew in -1..=1i64) {
+        let logs = LAB.good_logs();
+        let mut record = record(KeyHabit::Rotates);
+        let mut now = beginning();
+        for (n, step) in steps.iter().enumerate() {
+            let step = Step { is_other_authority: false, overlap: 0, ..step.clone() };
+            let chain = issue(&step, now, &KEYS[n], Scts::From(&logs));
+            let leaf = chain.leaf().clone();
+            if n == 0 {
+                record.accept(&leaf, Origin::Seen, timestamp(now));
+            } else {
+                let seen_at = now + Duration::days(skew);
+                let (report, continuity) = visit(&world_at(seen_at), &mut record, chain.clone(), seen_at);
+                prop_assert_eq!(continuity, Continuity::RenewalDue, "{}", report.to_text());
+                prop_assert_eq!(report.verdict, Verdict::Attention, "{}", report.to_text());
+                record.accept(&leaf, Origin::Seen, timestamp(now));
+            }
+            let (report, _) = visit(&world_at(now), &mut record, chain, now);
+            prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
+            // Due: from a third of the lifetime before the end (a half for the shortest) to the end.
+            let left = if step.lifetime <= 10 { step.lifetime / 2 } else { step.lifetime / 3 };
+            now += Duration::days(step.lifetime - left + (n as i64 * 7) % (left + 1));
+        }
+    }
+
+    /// An attacker's certificate at any time: never trusted; red wherever the home keeps its key, or where anything but a due
+    /// renewal by the same authority is claimed.
+    #[test]
+    fn an_attacker_is_never_trusted(
+        steps in prop::collection::vec(step(), 1..6),
+        keeps in any::<bool>(),
+        attack in 0..6usize,
+        days_into in 0..400i64,
+        other_authority in any::<bool>(),
+        logged in any::<bool>(),
+    ) {
+        let logs = LAB.good_logs();
+        let mut record = record(if keeps { KeyHabit::Keeps } else { KeyHabit::Rotates });
+        let mut now = beginning();
+        let mut current = None;
+        for (n, step) in steps.iter().enumerate() {
+            // The home: the same key throughout, or a new one each time, each of them confirmed.
+            let step = Step { overlap: 0, ..step.clone() };
+            let chain = issue(&step, now, &KEYS[if keeps { 0 } else { n }], Scts::From(&logs));
+            record.accept(chain.leaf(), Origin::Home, timestamp(now));
+            let last_day = now + Duration::days(step.lifetime);
+            current = Some((step.clone(), last_day));
+
+            if n == attack.min(steps.len() - 1) {
+                let at = now + Duration::days(days_into % step.lifetime);
+                let theirs = Step { is_other_authority: other_authority, lifetime: 90, ..step.clone() };
+                let scts = if logged { Scts::From(&logs) } else { Scts::Forged(doorlight_lab::authority::sct_list(&[LAB.unknown_log.invent(at)])) };
+                let chain = issue(&theirs, at, &THIEF, scts);
+                let before = record.clone();
+                let (report, continuity) = visit(&world_at(at), &mut record, chain, at);
+                prop_assert_ne!(report.verdict, Verdict::Trusted, "{}", report.to_text());
+                prop_assert_ne!(report.verdict, Verdict::Unchecked, "{}", report.to_text());
+                prop_assert_eq!(&before.pins, &record.pins, "an attacker's key was pinned");
+                prop_assert_eq!(&before.seen, &record.seen);
+                let left = if step.lifetime <= 10 { step.lifetime / 2 } else { step.lifetime / 3 };
+                let is_due = at + Duration::days(1) >= last_day - Duration::hours(1) - Duration::days(left) - Duration::hours(16);
+                let is_clearly_due_renewal = !keeps && is_due && other_authority == step.is_other_authority && logged;
+                if !is_clearly_due_renewal {
+                    prop_assert_eq!(report.verdict, Verdict::Danger, "{:?} {}", continuity, report.to_text());
+                }
+            }
+            // The home renews when due, not before.
+            now += Duration::days(step.lifetime - step.lifetime / 3);
+        }
+        prop_assert!(current.is_some());
+    }
+}
+
+#[test]
+fn the_objections_one_by_one() {
+    let logs = LAB.good_logs();
+    let home = Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
+    let now = beginning();
+    let old = issue(&home, now, &KEYS[0], Scts::From(&logs));
+    let due = now + Duration::days(65);
+    let early = now + Duration::days(20);
+    let because = |key: &KeyPair, step: &Step, at: OffsetDateTime, scts: Scts<'_>, known: &SiteRecord| {
+        let chain = issue(step, at, key, scts);
+        let report = world_at(at).conclude(chain, HOST, timestamp(at), Site::Record(known)).report;
+        let pin = report.evidence.iter().find(|one| one.check == Check::Pin).unwrap();
+        (pin.code, pin.detail.get("because").and_then(|value| value.as_str()).unwrap_or("").to_owned())
+    };
+    let mut rotating = record(KeyHabit::Rotates);
+    rotating.accept(old.leaf(), Origin::Seen, timestamp(now));
+    let other = Step { is_other_authority: true, ..home.clone() };
+    let from = || Scts::From(&logs);
+    let unexplained = |why: &str| (Code::PinNewKeyUnexplained, why.to_owned());
+    assert_eq!(because(&KEYS[1], &home, due, from(), &rotating), (Code::PinRenewalDue, String::new()));
+    assert_eq!(because(&KEYS[1], &home, early, from(), &rotating), unexplained("not-due"));
+    assert_eq!(because(&KEYS[1], &other, due, from(), &rotating), unexplained("other-authority"));
+    let one_log = [logs[0]];
+    assert_eq!(because(&KEYS[1], &home, due, Scts::From(&one_log), &rotating), unexplained("not-logged"));
+    let mut key_only = record(KeyHabit::Rotates);
+    key_only.pin(old.leaf().spki_sha256(), Origin::Entered, timestamp(now));
+    assert_eq!(because(&KEYS[1], &home, due, from(), &key_only), unexplained("nothing-to-replace"));
+    // After one renewal was accepted, the next new key has to wait for its own time.
+    let new = issue(&home, due, &KEYS[1], from());
+    rotating.accept(new.leaf(), Origin::Seen, timestamp(due));
+    assert_eq!(because(&KEYS[2], &home, due + Duration::days(1), from(), &rotating), unexplained("not-due"));
+}
+
+#[test]
+fn what_the_user_reads_at_home_outranks_what_was_seen_on_the_line() {
+    let logs = LAB.good_logs();
+    let step = Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
+    let now = beginning();
+    let later = now + Duration::days(1);
+    let rogue = issue(&step, now, &THIEF, Scts::From(&logs));
+    let genuine = issue(&step, now, &KEYS[0], Scts::From(&logs));
+    let mut record = record(KeyHabit::Keeps);
+    // Accepted at first sight: an attacker was on the line.
+    record.accept(rogue.leaf(), Origin::Seen, timestamp(now));
+    record.enter(Fingerprint::Sha1(genuine.leaf().sha1()), timestamp(later));
+    let (report, _) = visit(&world_at(later), &mut record, rogue, later);
+    assert_eq!(code(&report, Check::Pin), Code::PinFingerprintMismatch);
+    assert_eq!(report.verdict, Verdict::Danger);
+    let (report, _) = visit(&world_at(later), &mut record, genuine, later);
+    assert_eq!(outcome(&report, Check::Pin), Outcome::Note);
+    assert_eq!(report.verdict, Verdict::Trusted);
+}
+
+#[test]
+fn a_fingerprint_entered_before_the_first_visit_decides_it() {
+    let logs = LAB.good_logs();
+    let step = Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
+    let now = beginning();
+    let rogue = issue(&step, now, &THIEF, Scts::From(&logs));
+    let genuine = issue(&step, now, &KEYS[0], Scts::From(&logs));
+    let mut record = record(KeyHabit::Keeps);
+    record.enter(Fingerprint::Sha256(genuine.leaf().sha256()), timestamp(now));
+    let (report, continuity) = visit(&world_at(now), &mut record, rogue, now);
+    assert_eq!((continuity, report.verdict), (Continuity::FingerprintMismatch, Verdict::Danger));
+    let (report, _) = visit(&world_at(now), &mut record, genuine, now);
+    assert_eq!(report.verdict, Verdict::Trusted);
+}
+
+#[test]
+fn a_damaged_record_is_not_an_empty_one() {
+    let logs = LAB.good_logs();
+    let step = Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
+    let now = beginning();
+    let chain = issue(&step, now, &KEYS[0], Scts::From(&logs));
+    let conclusion = world_at(now).conclude(chain, HOST, timestamp(now), Site::Unreadable);
+    assert_eq!(code(&conclusion.report, Check::Pin), Code::PinRecordUnreadable);
+    assert_eq!(conclusion.report.verdict, Verdict::Unchecked);
+    assert!(conclusion.continuity.is_none());
+}

@@ -1,0 +1,104 @@
+//! What the tests have in common: the core with everything it takes as an argument.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::path::PathBuf;
+
+use doorlight::chain::Chain;
+use doorlight::ct::log_list::LogLists;
+use doorlight::ct::policy::CHROME;
+use doorlight::evidence::{Check, Code, Outcome};
+use doorlight::examination::{Conclusion, Examination, Knowledge, Observation, Possession, Seen, Site};
+use doorlight::report::Report;
+use doorlight::roots::Roots;
+use doorlight::signature::SignatureCheck;
+use doorlight::time::Timestamp;
+
+/// Roots and logs.
+pub struct World {
+    pub roots: Roots,
+    pub log_lists: LogLists,
+}
+
+impl World {
+    pub fn conclude(&self, chain: Chain, host: &str, at: Timestamp, site: Site<'_>) -> Conclusion {
+        self.conclude_with(chain, host, at, site, SignatureCheck::verify_natively)
+    }
+
+    pub fn conclude_with(
+        &self,
+        chain: Chain,
+        host: &str,
+        at: Timestamp,
+        site: Site<'_>,
+        verify: impl Fn(&SignatureCheck) -> bool,
+    ) -> Conclusion {
+        let observation = observation(chain, host, at);
+        Examination::new(&observation, self.knowledge(site)).run(verify)
+    }
+
+    pub fn knowledge<'a>(&'a self, site: Site<'a>) -> Knowledge<'a> {
+        Knowledge {
+            roots: &self.roots,
+            log_lists: &self.log_lists,
+            policy: &CHROME,
+            intermediates: &[],
+            site,
+            also_required: &[],
+        }
+    }
+}
+
+pub fn observation(chain: Chain, host: &str, at: Timestamp) -> Observation {
+    Observation {
+        address: host.parse().unwrap(),
+        at,
+        chain,
+        seen: Seen::File,
+        possession: Possession::Unknown,
+    }
+}
+
+/// The code that a check came out with.
+pub fn code(report: &Report, check: Check) -> Code {
+    report.evidence.iter().find(|one| one.check == check).unwrap().code
+}
+
+pub fn outcome(report: &Report, check: Check) -> Outcome {
+    report.evidence.iter().find(|one| one.check == check).unwrap().outcome
+}
+
+/// The material beside the project, if it is there.
+pub fn corpora(folder: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora").join(folder);
+    if path.is_dir() {
+        Some(path)
+    } else {
+        println!("{folder}: skipped, the corpora are not beside the project");
+        None
+    }
+}
+
+/// Files of a folder with an ending, in order.
+pub fn files(folder: &std::path::Path, ending: &str) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .collect();
+    files.sort();
+    files
+}
+
+pub fn timestamp(time: time::OffsetDateTime) -> Timestamp {
+    Timestamp::from_secs(u64::try_from(time.unix_timestamp()).unwrap())
+}
+
+/// The lab's public world, as the core takes it.
+pub fn lab_world(lab: &doorlight_lab::scenario::Lab) -> World {
+    use doorlight::ct::log_list::{LogList, Provenance};
+    let mut roots = Roots::mozilla();
+    roots.add(&lab.roots()).unwrap();
+    let list = LogList::parse(lab.log_list().as_bytes(), Provenance::Unsigned).unwrap();
+    World { roots, log_lists: LogLists::new(vec![list]) }
+}
