@@ -461,7 +461,10 @@ pub fn split(input: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
     if input.len() > MAX_INPUT {
         return Err(ReadError::InputTooLarge);
     }
-    let is_pem = input.windows(11).any(|window| window == b"-----BEGIN ");
+    // A certificate in DER may hold a PEM block as text. Looked for first, it would be taken for the certificate around it. No text starts
+    // like DER of 128 bytes or more: its second byte would be a UTF-8 continuation without a beginning.
+    let is_der = matches!(input, [0x30, 0x81..=0x84, ..]);
+    let is_pem = !is_der && input.windows(11).any(|window| window == b"-----BEGIN ");
     let ders = if is_pem { split_pem(input)? } else { split_der(input)? };
     if ders.is_empty() {
         return Err(ReadError::NoCertificate);
@@ -542,6 +545,21 @@ mod tests {
                 assert!(read(tags).is_err(), "{n}: {wrong}");
             }
         }
+    }
+
+    #[test]
+    fn pem_inside_der_is_not_looked_for() {
+        use Tag::{Integer, Sequence};
+        let genuine = made_of(Sequence, Sequence, Integer, Sequence, Sequence, &[]);
+        let pem = Certificate::from_der(&genuine).unwrap().pem();
+        let extension = [&[6, 1, 0x2a][..], &wrap(Tag::OctetString, pem.as_bytes()).unwrap()].concat();
+        let list = wrap(Sequence, &wrap(Sequence, &extension).unwrap()).unwrap();
+        let field = wrap(EXPLICIT_EXTENSIONS, &list).unwrap();
+        let other = made_of(Sequence, Sequence, Integer, Sequence, Sequence, &field);
+        assert!(Certificate::from_der(&other).is_ok());
+        assert_eq!(split(&other), Ok(vec![other.clone()]));
+        assert_eq!(split(&[&b"0 text\n"[..], pem.as_bytes()].concat()), Ok(vec![genuine.clone()]));
+        assert!(split(&[&other[..], b"\n", pem.as_bytes()].concat()).is_err());
     }
 
     #[test]
