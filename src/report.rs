@@ -3,6 +3,7 @@
 //! The JSON is documented in `docs/report.md`. [`SCHEMA`] rises when a field changes its meaning or goes; new fields may come at any time.
 
 use core::fmt::Write as _;
+use std::collections::BTreeSet;
 
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
@@ -259,7 +260,8 @@ impl Report {
     fn write_text(&self, out: &mut String) -> core::fmt::Result {
         let address = Address { host: self.host.clone(), port: self.port };
         writeln!(out, "{} {address}, {}", headline(self.verdict), self.at)?;
-        let decided = |one: &&Evidence| self.decided_by.contains(&one.code);
+        let decided_by: BTreeSet<_> = self.decided_by.iter().collect();
+        let decided = |one: &&Evidence| decided_by.contains(&one.code);
         for one in self.evidence.iter().filter(decided) {
             writeln!(out, "  {}\n  What to do: {}", printable(&one.message), one.code.entry().action)?;
         }
