@@ -15,6 +15,7 @@ use x509_cert::name::Name;
 use x509_cert::time::Validity;
 
 use crate::fingerprint::{CertificateSha1, CertificateSha256, SpkiSha256};
+use crate::name;
 use crate::signature::{KeyKind, PublicKey};
 use crate::text::printable;
 use crate::time::Timestamp;
@@ -263,21 +264,18 @@ impl Certificate {
 
     /// Whom the certificate is about, in the form of RFC 4514, safe to show.
     pub fn subject(&self) -> String {
-        printable(&self.subject.to_string())
+        name::to_text(&self.subject)
     }
 
     /// Who issued it, in the form of RFC 4514, safe to show.
     pub fn issuer(&self) -> String {
-        printable(&self.issuer.to_string())
+        name::to_text(&self.issuer)
     }
 
     /// The organisation that issued it, by which "the same CA" is told: a CA changes the other parts of its
     /// name with each intermediate. The whole name where it names no organisation.
     pub fn issuer_organisation(&self) -> String {
-        match self.issuer.organization() {
-            Ok(Some(organisation)) => printable(&organisation.value()),
-            _ => self.issuer(),
-        }
+        name::organisation(&self.issuer).unwrap_or_else(|| self.issuer())
     }
 
     /// The serial number in lower-case hex.

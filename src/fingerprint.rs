@@ -137,7 +137,7 @@ impl SpkiSha256 {
 
 /// The fingerprint of a certificate, of the kind that its length tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String", into = "String")]
 pub enum Fingerprint {
     /// 40 hex digits.
     Sha1(CertificateSha1),
@@ -155,6 +155,20 @@ impl FromStr for Fingerprint {
             64 => text.parse().map(Self::Sha256),
             _ => Err(InvalidFingerprint::Length { digits }),
         }
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = InvalidFingerprint;
+
+    fn try_from(text: String) -> Result<Self, InvalidFingerprint> {
+        text.parse()
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.to_string()
     }
 }
 

@@ -32,4 +32,5 @@ pub mod text;
 pub mod time;
 pub mod verdict;
 
+mod name;
 mod path;

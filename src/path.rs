@@ -16,7 +16,6 @@ use crate::address::Host;
 use crate::certificate::Certificate;
 use crate::roots::Roots;
 use crate::signature::{Answered, Answers, KeyKind, Missing, PublicKey, RSA_MIN_BITS, SignatureCheck};
-use crate::text::printable;
 use crate::time::Timestamp;
 
 /// The most issuers of one name that are tried. Cross-signing makes two or three; a hostile chain could make a maze.
@@ -286,7 +285,7 @@ fn name_of(anchor: &TrustAnchor<'_>) -> String {
     let name = der::asn1::AnyRef::new(der::Tag::Sequence, anchor.subject.as_ref())
         .and_then(|any| der::Encode::to_der(&any))
         .and_then(|der| Name::from_der(&der));
-    name.map_or_else(|_| String::from("unnamed"), |name| printable(&name.to_string()))
+    name.map_or_else(|_| String::from("unnamed"), |name| crate::name::to_text(&name))
 }
 
 /// Why there is no valid path.

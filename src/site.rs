@@ -54,7 +54,6 @@ pub struct Pin {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entered {
     /// The fingerprint.
-    #[serde(flatten)]
     pub fingerprint: Fingerprint,
     /// Since when.
     pub added: Timestamp,
@@ -397,16 +396,18 @@ impl SiteRecord {
                     known.last_seen = known.last_seen.max(one.last_seen);
                     known.replaced |= one.replaced;
                 }
-                None => self.seen.push(one),
+                None => {
+                    let at = self.seen.partition_point(|known| known.first_seen <= one.first_seen);
+                    self.seen.insert(at, one);
+                }
             }
         }
         for event in other.history {
             if !self.history.contains(&event) {
-                self.history.push(event);
+                let at = self.history.partition_point(|known| known.at <= event.at);
+                self.history.insert(at, event);
             }
         }
-        self.seen.sort_by_key(|one| one.first_seen);
-        self.history.sort_by_key(|event| event.at);
         self.seen.drain(..self.seen.len().saturating_sub(MAX_HISTORY));
         self.history.drain(..self.history.len().saturating_sub(MAX_HISTORY));
     }

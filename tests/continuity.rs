@@ -180,7 +180,7 @@ proptest! {
             prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
             // Due: from a third of the lifetime before the end (a half for the shortest) to the end.
             let left = if step.lifetime <= 10 { step.lifetime / 2 } else { step.lifetime / 3 };
-            now += Duration::days(step.lifetime - left + (n as i64 * 7) % (left + 1));
+            now += Duration::days(step.lifetime - left + (i64::try_from(n).unwrap() * 7) % (left + 1));
         }
     }
 

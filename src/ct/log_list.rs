@@ -130,7 +130,7 @@ pub struct Log {
     pub description: String,
     /// Who runs it now, safe to show.
     pub operator: String,
-    /// Who ran it up to when, oldest first.
+    /// Who ran it up to when.
     pub previous_operators: Vec<(String, Timestamp)>,
     /// Its state; `None` in sets of keys and for test logs.
     pub state: Option<LogState>,
@@ -139,7 +139,9 @@ pub struct Log {
 impl Log {
     /// Who ran the log at `time`: an SCT counts for the operator of its moment.
     pub fn operator_at(&self, time: Timestamp) -> &str {
-        self.previous_operators.iter().find(|(_, end)| time < *end).map_or(&self.operator, |(name, _)| name)
+        let before =
+            self.previous_operators.iter().filter(|(_, end)| time < *end).min_by_key(|(_, end)| *end);
+        before.map_or(&self.operator, |(name, _)| name)
     }
 }
 
@@ -259,9 +261,8 @@ impl Log {
             Some(states) => Some(read_state(&states)?),
             None => None,
         };
-        let mut previous_operators: Vec<_> =
+        let previous_operators =
             raw.previous_operators.into_iter().map(|was| (printable(&was.name), was.end_time)).collect();
-        previous_operators.sort_by_key(|(_, end)| *end);
         Some(Self {
             id,
             spki,

@@ -4,11 +4,9 @@
 //! (the terms of the log list reserve enforcement). Not looked at: SCTs that come by TLS or OCSP, the
 //! logs' temporal intervals, and whether the logs kept their promise.
 
-use core::time::Duration;
-use std::collections::BTreeSet;
-
 use crate::ct::log_list::{Log, StateKind};
 use crate::time::{DAY, Timestamp};
+use core::time::Duration;
 
 /// The numbers of a policy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,17 +91,27 @@ impl Policy {
     /// Counts `promises` for a certificate that lives for `lifetime`.
     pub fn count(&self, lifetime: Duration, promises: &[Promise<'_>]) -> Count {
         let counting: Vec<_> = promises.iter().filter(|promise| promise.counts()).collect();
-        let logs: BTreeSet<_> = counting.iter().map(|promise| promise.log.id).collect();
-        let operators: BTreeSet<_> =
-            counting.iter().map(|promise| promise.log.operator_at(promise.timestamp)).collect();
+        let logs = distinct(counting.iter().map(|promise| promise.log.id));
+        let operators = distinct(counting.iter().map(|promise| promise.log.operator_at(promise.timestamp)));
         Count {
-            logs: logs.len(),
+            logs,
             logs_needed: if lifetime <= self.short_lifetime { self.few } else { self.many },
-            operators: operators.len(),
+            operators,
             operators_needed: self.operators,
             one_accepted_now: counting.iter().any(|promise| promise.is_accepted_now()),
         }
     }
+}
+
+/// How many different ones there are; of a handful.
+fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> usize {
+    let mut seen = Vec::new();
+    for item in items {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+    }
+    seen.len()
 }
 
 #[cfg(test)]

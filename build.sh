@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# The one door to everything: sets up what is missing, then builds, runs, tests, measures.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+usage() {
+    cat <<'TEXT'
+./build.sh run                  show the command line judge the lab's homes and attackers, offline
+./build.sh run https://HOST     judge a real address
+./build.sh run ARGUMENTS…       run the command line
+./build.sh test                 everything that has to be green: format, lints, licences, tests, wasm and its size
+./build.sh bench                speed and size, as ratios against pkijs and OpenSSL
+./build.sh fuzz [MINUTES]       the fuzzers, ten minutes each
+./build.sh codes                make docs/codes.md from the table of codes
+./build.sh renew log-list       take the list of logs from Debian's source of Chromium (a large download)
+TEXT
+}
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+# Installs Debian packages whose program is missing. Pairs of PROGRAM=PACKAGE.
+need() {
+    local missing=() pair
+    for pair in "$@"; do
+        command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+    done
+    ((${#missing[@]})) || return 0
+    say "installing ${missing[*]}"
+    local root=()
+    ((EUID == 0)) || root=(sudo)
+    "${root[@]}" apt-get update -qq && "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+        { echo "could not install ${missing[*]}: install them by hand and try again" >&2; exit 1; }
+}
+
+setup_rust() {
+    need gcc=gcc g++=g++ make=make
+    if ! command -v cargo >/dev/null && [[ -x $HOME/.cargo/bin/cargo ]]; then
+        PATH=$HOME/.cargo/bin:$PATH
+    fi
+    if ! command -v rustup >/dev/null && ! command -v cargo >/dev/null; then
+        need rustup=rustup || true
+        command -v rustup >/dev/null ||
+            { echo "Rust is missing and this Debian has no package rustup: install it from https://rustup.rs" >&2; exit 1; }
+    fi
+    # rust-toolchain.toml names the version, its components and the wasm target.
+    if command -v rustup >/dev/null; then
+        rustup show active-toolchain >/dev/null 2>&1 || rustup toolchain install >/dev/null
+        rustup target add wasm32-unknown-unknown >/dev/null 2>&1 ||
+            echo "could not add the wasm target: the browser builds will fail" >&2
+    fi
+}
+
+setup_wasm() {
+    need node=nodejs npm=npm brotli=brotli
+}
+
+run() {
+    setup_rust
+    cargo build --quiet --release --bin doorlight
+    local target=${CARGO_TARGET_DIR:-target}
+    if (($#)); then
+        local arguments=("$@")
+        [[ $1 == https://* ]] && arguments=(check "$@")
+        "$target/release/doorlight" "${arguments[@]}"
+    else
+        cargo run --quiet --package doorlight-lab --bin lab -- "$target/release/doorlight"
+    fi
+}
+
+# Licences, sources and duplicates are checked offline; advisories need their database.
+deny() {
+    if [[ ! -x .tools/bin/cargo-deny ]]; then
+        say "installing cargo-deny"
+        cargo install --quiet --locked --root .tools cargo-deny@0.20.2
+    fi
+    PATH=$PWD/.tools/bin:$PATH cargo deny --log-level error check bans licenses sources
+    if ! PATH=$PWD/.tools/bin:$PATH timeout 120 cargo deny --log-level error fetch db >/dev/null 2>&1; then
+        echo "advisories: NOT CHECKED, the database of advisories could not be reached"
+        return
+    fi
+    PATH=$PWD/.tools/bin:$PATH cargo deny --log-level error check --disable-fetch advisories
+}
+
+test_all() {
+    setup_rust
+    setup_wasm
+    say "format and lints"
+    cargo fmt --all --check
+    cargo clippy --quiet --workspace --all-targets -- --deny warnings
+    say "licences and advisories"
+    deny
+    say "the web page's module and its size"
+    tools/wasm doorlight-www target/www
+    say "tests"
+    DOORLIGHT_WASM=$PWD/target/www cargo test --quiet --workspace -- --nocapture
+    say "the core without the command line"
+    cargo check --quiet --no-default-features
+    say "documentation"
+    RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --no-deps --package doorlight --lib
+    say "all green"
+}
+
+renew_log_list() {
+    need curl=curl xz=xz-utils
+    local folder
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    sed 's/^Types: deb$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$folder/source.sources"
+    local options=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$folder" -o "Dir::State::lists=$folder/lists")
+    mkdir -p "$folder/lists/partial"
+    (
+        cd "$folder"
+        apt-get "${options[@]}" update -qq
+        apt-get "${options[@]}" source --download-only -qq chromium
+        tar -xJf chromium_*.orig.tar.xz --wildcards '*/components/certificate_transparency/data/log_list.json'
+    )
+    local found
+    found=$(find "$folder" -path '*/certificate_transparency/data/log_list.json')
+    install -m 644 "$found" data/log_list.json
+    grep -m1 log_list_timestamp data/log_list.json
+    echo "now run ./build.sh test and commit data/log_list.json"
+}
+
+command=${1:-help}
+(($# == 0)) || shift
+case $command in
+    run) run "$@" ;;
+    test) test_all ;;
+    bench) setup_rust; setup_wasm; need chromium=chromium; bench/run "$@" ;;
+    fuzz) setup_rust; fuzz/run "$@" ;;
+    codes) setup_rust; cargo run --quiet --bin doorlight -- codes >docs/codes.md.new; mv docs/codes.md.new docs/codes.md ;;
+    renew) [[ ${1:-} == log-list ]] || { usage >&2; exit 64; }; renew_log_list ;;
+    help | --help | -h) usage ;;
+    *) usage >&2; exit 64 ;;
+esac
