@@ -1,5 +1,13 @@
 //! The command line against the lab: every good home and every attacker, over real TLS on loopback.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
 use std::path::Path;
 
 use doorlight_lab::cli::Doorlight;

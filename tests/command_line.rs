@@ -1,5 +1,13 @@
 //! The command line as scripts see it: exit codes, JSON, pins that are kept.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
 mod support;
 
 use std::path::Path;

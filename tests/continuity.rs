@@ -1,5 +1,13 @@
 //! Renewal histories: silent where silence is promised, and an attacker in them never trusted.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
 mod support;
 
 use std::sync::LazyLock;

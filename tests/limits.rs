@@ -1,6 +1,14 @@
 //! Hostile sizes and shapes end in a clear error, soon. The bound is generous for a debug build: it is there to catch work that
 //! grows with the square of the input, not to measure.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
 mod support;
 
 use std::time::{Duration, Instant};

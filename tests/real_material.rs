@@ -1,5 +1,13 @@
 //! Real chains, real lists, and what other projects made to break theirs. It lies beside the project; without it these tests say so and pass.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,13 @@
 //! Nothing is believed that the platform has not said about exactly these bytes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
 mod support;
 
 use std::cell::RefCell;

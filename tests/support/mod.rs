@@ -1,6 +1,7 @@
 //! What the tests have in common: the core with everything it takes as an argument.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::path::PathBuf;
 

@@ -29,11 +29,12 @@ pub(crate) fn connect(address: &Address, at: Option<SocketAddr>) -> Result<Prese
     let name = ServerName::try_from(address.host.to_string()).map_err(|error| error.to_string())?;
     let mut stream = open(address, at).map_err(|error| error.to_string())?;
     let recorder = Arc::new(Recorder::default());
+    let verifier: Arc<dyn ServerCertVerifier> = recorder.clone();
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&recorder.provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&recorder) as _)
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     // A resumed session presents no certificate.
     config.resumption = rustls::client::Resumption::disabled();
