@@ -32,3 +32,32 @@ pub fn assert_safe_to_show(text: &str) {
         assert_eq!(printable(c.encode_utf8(&mut [0; 4])), c.to_string(), "{c:?} in a text for people");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A seed that is refused at the door leads nowhere: they have to follow the formats.
+    #[test]
+    fn seeds_are_read() {
+        use doorlight::{chain::Chain, ct::log_list, ct::sct, pins::Pins, report::Report};
+        type Reader = fn(&[u8]) -> bool;
+        let readers: [(&str, Reader); 5] = [
+            ("certificate", |bytes| Chain::read(bytes).is_ok()),
+            ("sct_list", |bytes| sct::parse_list(bytes).is_ok()),
+            ("log_list", |bytes| {
+                log_list::LogList::parse(bytes, log_list::Provenance::Unsigned)
+                    .is_ok_and(|list| list.skipped == 0)
+            }),
+            ("pins", |bytes| Pins::from_json(bytes).is_ok()),
+            ("report", |bytes| Report::from_json(bytes).is_ok()),
+        ];
+        for (target, is_read) in readers {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+            for seed in std::fs::read_dir(folder).unwrap() {
+                let path = seed.unwrap().path();
+                assert!(is_read(&std::fs::read(&path).unwrap()), "{}", path.display());
+            }
+        }
+    }
+}
