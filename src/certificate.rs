@@ -9,15 +9,12 @@ use der::{Decode, Encode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
 use pki_types::CertificateDer;
 use pki_types::pem::PemObject;
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, BasicConstraints, KeyUsage, SubjectAltName};
-use x509_cert::name::Name;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 use x509_cert::time::Validity;
 
 use crate::fingerprint::{CertificateSha1, CertificateSha256, SpkiSha256};
-use crate::name;
+use crate::name::{self, DistinguishedName, sequence};
 use crate::signature::{KeyKind, PublicKey};
-use crate::text::printable;
 use crate::time::Timestamp;
 
 /// The largest certificate that is read, in bytes of DER. rustls-webpki stops there too; real ones have 1 to 10 KB.
@@ -103,8 +100,8 @@ impl SubjectName {
 pub struct Certificate {
     der: Vec<u8>,
     parts: Parts,
-    subject: Name,
-    issuer: Name,
+    subject: DistinguishedName,
+    issuer: DistinguishedName,
     not_before: Timestamp,
     not_after: Timestamp,
     names: Vec<SubjectName>,
@@ -150,9 +147,9 @@ impl Certificate {
         let serial = AnyRef::decode(&mut reader)?;
         serial.tag().assert_eq(Tag::Integer)?;
         sequence(reader.tlv_bytes()?)?; // the signature algorithm once more: webpki compares the two
-        let issuer = reader.tlv_bytes()?;
+        let issuer = sequence(reader.tlv_bytes()?)?;
         let validity: Validity = reader.decode()?;
-        let subject = reader.tlv_bytes()?;
+        let subject = sequence(reader.tlv_bytes()?)?;
         let spki = reader.tlv_bytes()?;
         sequence(spki)?;
         while matches!(reader.peek_byte(), Some(ISSUER_UNIQUE_ID | SUBJECT_UNIQUE_ID)) {
@@ -170,12 +167,12 @@ impl Certificate {
                 signature_algorithm: signature_algorithm.to_vec(),
                 signature: signature.to_vec(),
                 serial: serial.value().to_vec(),
-                issuer: AnyRef::from_der(issuer)?.value().to_vec(),
-                subject: AnyRef::from_der(subject)?.value().to_vec(),
+                issuer: issuer.to_vec(),
+                subject: subject.to_vec(),
                 spki: spki.to_vec(),
             },
-            subject: Name::from_der(subject)?,
-            issuer: Name::from_der(issuer)?,
+            subject: DistinguishedName::from_value(subject)?,
+            issuer: DistinguishedName::from_value(issuer)?,
             not_before: timestamp(validity.not_before),
             not_after: timestamp(validity.not_after),
             names: Vec::new(),
@@ -195,20 +192,14 @@ impl Certificate {
         let value = extension.extn_value.as_bytes();
         match extension.extn_id {
             rfc5280::ID_CE_SUBJECT_ALT_NAME => {
-                self.names = SubjectAltName::from_der(value)?.0.iter().map(subject_name).collect();
+                self.names = name::subject_alt_names(value)?;
             }
             rfc5280::ID_CE_BASIC_CONSTRAINTS => self.is_ca = BasicConstraints::from_der(value)?.ca,
             rfc5280::ID_CE_KEY_USAGE => {
                 self.may_sign_certificates = KeyUsage::from_der(value)?.key_cert_sign()
             }
             rfc5280::ID_PE_AUTHORITY_INFO_ACCESS => {
-                for access in AuthorityInfoAccessSyntax::from_der(value)?.0 {
-                    if access.access_method == rfc5280::ID_AD_CA_ISSUERS
-                        && let GeneralName::UniformResourceIdentifier(url) = access.access_location
-                    {
-                        self.issuer_urls.push(printable(url.as_str()));
-                    }
-                }
+                self.issuer_urls = name::access_urls(value, rfc5280::ID_AD_CA_ISSUERS)?;
             }
             rfc6962::CT_PRECERT_POISON => self.is_precertificate = true,
             // The extension holds an OCTET STRING that holds the TLS structure (RFC 6962 section 3.3).
@@ -264,18 +255,18 @@ impl Certificate {
 
     /// Whom the certificate is about, in the form of RFC 4514, safe to show.
     pub fn subject(&self) -> String {
-        name::to_text(&self.subject)
+        self.subject.text.clone()
     }
 
     /// Who issued it, in the form of RFC 4514, safe to show.
     pub fn issuer(&self) -> String {
-        name::to_text(&self.issuer)
+        self.issuer.text.clone()
     }
 
     /// The organisation that issued it, by which "the same CA" is told: a CA changes the other parts of its
     /// name with each intermediate. The whole name where it names no organisation.
     pub fn issuer_organisation(&self) -> String {
-        name::organisation(&self.issuer).unwrap_or_else(|| self.issuer())
+        self.issuer.organisation.clone().unwrap_or_else(|| self.issuer())
     }
 
     /// The serial number in lower-case hex.
@@ -416,13 +407,6 @@ fn without_ct_extensions(field: &[u8]) -> Result<Vec<u8>, der::Error> {
     wrap(EXPLICIT_EXTENSIONS, &wrap(Tag::Sequence, &kept)?)
 }
 
-/// The value of one SEQUENCE and nothing after it.
-fn sequence(der: &[u8]) -> Result<&[u8], der::Error> {
-    let any = AnyRef::from_der(der)?;
-    any.tag().assert_eq(Tag::Sequence)?;
-    Ok(any.value())
-}
-
 fn wrap(tag: Tag, value: &[u8]) -> Result<Vec<u8>, der::Error> {
     let mut out = Header::new(tag, value.len().try_into()?).to_der()?;
     out.extend_from_slice(value);
@@ -431,23 +415,6 @@ fn wrap(tag: Tag, value: &[u8]) -> Result<Vec<u8>, der::Error> {
 
 fn timestamp(time: x509_cert::time::Time) -> Timestamp {
     Timestamp::from_secs(time.to_unix_duration().as_secs())
-}
-
-fn subject_name(name: &GeneralName) -> SubjectName {
-    match name {
-        GeneralName::DnsName(name) => SubjectName::Dns(printable(name.as_str())),
-        GeneralName::IpAddress(octets) => {
-            let bytes = octets.as_bytes();
-            if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
-                SubjectName::Ip(v4.into())
-            } else if let Ok(v6) = <[u8; 16]>::try_from(bytes) {
-                SubjectName::Ip(v6.into())
-            } else {
-                SubjectName::Other
-            }
-        }
-        _ => SubjectName::Other,
-    }
 }
 
 /// Splits a file or paste into certificates in DER: PEM blocks with any text between them, or DER, one or several.

@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
-use x509_cert::der::Decode;
-use x509_cert::name::Name;
 
 use crate::address::Host;
 use crate::certificate::Certificate;
+use crate::name::DistinguishedName;
 use crate::roots::Roots;
 use crate::signature::{Answered, Answers, KeyKind, Missing, PublicKey, RSA_MIN_BITS, SignatureCheck};
 use crate::time::Timestamp;
@@ -282,10 +281,7 @@ impl Path {
 }
 
 fn name_of(anchor: &TrustAnchor<'_>) -> String {
-    let name = der::asn1::AnyRef::new(der::Tag::Sequence, anchor.subject.as_ref())
-        .and_then(|any| der::Encode::to_der(&any))
-        .and_then(|der| Name::from_der(&der));
-    name.map_or_else(|_| String::from("unnamed"), |name| crate::name::to_text(&name))
+    DistinguishedName::from_value(&anchor.subject).map_or_else(|_| String::from("unnamed"), |name| name.text)
 }
 
 /// Why there is no valid path.
