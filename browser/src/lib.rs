@@ -1,7 +1,7 @@
 //! The platform's side of [`doorlight::signature`] in a browser: WebCrypto says which signatures are good.
 //!
 //! Wherever `crypto.subtle` is: a page, a worker, an extension's service worker, Node. It is missing on pages that came over plain
-//! `http`; every signature is bad there. Whatever goes wrong (an exception, a rejected promise, an algorithm or a key that this
+//! `http`; every signature is bad there, so ask [`is_available`] first. Whatever goes wrong (an exception, a rejected promise, an algorithm or a key that this
 //! browser does not know), the signature is bad, never good, and nothing traps.
 
 use core::future::{Future, poll_fn};
@@ -34,6 +34,13 @@ extern "C" {
         signature: &[u8],
         message: &[u8],
     ) -> Result<Promise, JsValue>;
+}
+
+/// False where there is no WebCrypto to ask. An examination would find every signature bad there, and cry wolf.
+pub fn is_available() -> bool {
+    let member = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
+    let crypto = member(&js_sys::global(), "crypto");
+    crypto.and_then(|crypto| member(&crypto, "subtle")).is_some_and(|subtle| subtle.is_object())
 }
 
 /// Runs an examination to its end.

@@ -53,9 +53,12 @@ impl Doorlight {
     /// With Mozilla's roots and the log list that is shipped, or with the user's own.
     ///
     /// # Errors
-    /// The user's own cannot be read.
+    /// The user's own cannot be read, or the page may not use WebCrypto because it did not come over `https`.
     #[wasm_bindgen(constructor)]
     pub fn new(own: Option<Own>) -> Result<Doorlight, JsValue> {
+        if !doorlight_browser::is_available() {
+            return Err(failure("webcrypto-missing", &"this page has no WebCrypto: open it over https"));
+        }
         let mut roots = Roots::mozilla();
         if let Some(input) = own.as_ref().and_then(Own::roots) {
             let ders = certificate::split(&input.to_vec()).map_err(|error| failure(error.code(), &error))?;
