@@ -222,11 +222,7 @@ impl<'a> Examination<'a> {
         let mut required = [REQUIRED, self.knowledge.also_required].concat();
         if self.observation.seen != Seen::File {
             required.push(Check::Possession);
-            evidence.push(Evidence::new(match self.observation.possession {
-                Possession::Proven => Code::PossessionProven,
-                Possession::Unproven => Code::PossessionUnproven,
-                Possession::Unknown => Code::PossessionUnknown,
-            }));
+            evidence.push(self.possession_evidence());
         }
         evidence.extend([
             self.name_evidence(),
@@ -248,6 +244,17 @@ impl<'a> Examination<'a> {
         Evidence::new(Code::CertificateRead)
             .with("certificates", chain.others().len() + 1)
             .with("unreadable", chain.unreadable())
+    }
+
+    fn possession_evidence(&self) -> Evidence {
+        let has_weak_key = key_evidence(self.observation.chain.leaf()).outcome == Outcome::Fail;
+        Evidence::new(match self.observation.possession {
+            Possession::Proven => Code::PossessionProven,
+            // Nobody checks a signature by a key that is refused for its kind or size.
+            Possession::Unproven if has_weak_key => Code::PossessionUnknown,
+            Possession::Unproven => Code::PossessionUnproven,
+            Possession::Unknown => Code::PossessionUnknown,
+        })
     }
 
     fn name_evidence(&self) -> Evidence {

@@ -279,7 +279,7 @@ impl Report {
             writeln!(out, "  names     {}", names.join(", "))?;
         }
         if !self.scts.is_empty() {
-            writeln!(out, "\nLogs that promised to publish it")?;
+            writeln!(out, "\nLogs named in it")?;
             for sct in &self.scts {
                 let log = printable(sct.log.as_deref().unwrap_or("a log that nobody knows"));
                 let operator = printable(sct.operator.as_deref().unwrap_or("unknown operator"));

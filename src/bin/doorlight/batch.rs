@@ -91,7 +91,7 @@ fn own_address(chain: &Chain) -> Result<Address, Failure> {
 struct Tally {
     chains: usize,
     unreadable: usize,
-    codes: BTreeMap<(Check, &'static str), usize>,
+    reasons: BTreeMap<(Check, String), usize>,
     scts: BTreeMap<&'static str, usize>,
 }
 
@@ -99,7 +99,13 @@ impl Tally {
     fn add(&mut self, report: &Report) {
         self.chains += 1;
         for one in &report.evidence {
-            *self.codes.entry((one.check, one.code.as_str())).or_default() += 1;
+            // Where a path fails, whose certificates they are is the reason behind the reason.
+            let issuer = one.detail.get("issuer").and_then(Value::as_str);
+            let reason = match issuer {
+                Some(issuer) if one.check == Check::Path => format!("{}: {issuer}", one.code),
+                _ => one.code.to_string(),
+            };
+            *self.reasons.entry((one.check, reason)).or_default() += 1;
         }
         for sct in &report.scts {
             let name = match sct.signature {
@@ -114,8 +120,8 @@ impl Tally {
 
     fn table(&self) -> String {
         let mut table = format!("{} chains, {} files unreadable\n", self.chains, self.unreadable);
-        for ((check, code), count) in &self.codes {
-            table += &format!("{count:>7}  {:<11}  {code}\n", check.as_str());
+        for ((check, reason), count) in &self.reasons {
+            table += &format!("{count:>7}  {:<11}  {reason}\n", check.as_str());
         }
         for (name, count) in &self.scts {
             table += &format!("{count:>7}  SCT          {name}\n");

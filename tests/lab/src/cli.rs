@@ -80,16 +80,25 @@ impl Doorlight {
 
     /// Starts a server that presents the scenario, and lets the program look at it.
     pub fn look_at(&self, scenario: &Scenario, is_pinned: bool) -> Judged {
+        judged(&self.check(scenario, is_pinned, &["--json"]))
+    }
+
+    /// The same as a person would see it.
+    pub fn describe(&self, scenario: &Scenario, is_pinned: bool) -> String {
+        String::from_utf8_lossy(&self.check(scenario, is_pinned, &[]).stdout).into_owned()
+    }
+
+    fn check(&self, scenario: &Scenario, is_pinned: bool, more: &[&str]) -> Output {
         let server = Server::start(&scenario.chain, std::sync::Arc::clone(&scenario.key));
         let mut command = self.command();
-        command.args(["check", "--json", &format!("https://{HOST}")]);
+        command.args(["check", &format!("https://{HOST}")]).args(more);
         command.args(["--connect", &server.address().to_string()]);
         command.arg("--roots").arg(self.file("roots.pem"));
         command.arg("--log-list").arg(self.file("log_list.json"));
         if is_pinned {
             command.arg("--site").arg(self.file("pins.json"));
         }
-        judged(&command.output().expect("the program starts"))
+        command.output().expect("the program starts")
     }
 }
 
