@@ -18,11 +18,12 @@ TEXT
 
 say() { printf '\n== %s\n' "$*" >&2; }
 
-# Installs Debian packages whose program is missing. Pairs of PROGRAM=PACKAGE.
+# Installs Debian packages of which something is missing. Pairs of PROGRAM=PACKAGE or /FILE=PACKAGE.
 need() {
-    local missing=() pair
+    local missing=() pair what
     for pair in "$@"; do
-        command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+        what=${pair%%=*}
+        [[ -e $what ]] || command -v "$what" >/dev/null || missing+=("${pair#*=}")
     done
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
@@ -30,7 +31,7 @@ need() {
     ((EUID == 0)) || root=(sudo)
     "${root[@]}" apt-get update -qq && "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
-        { echo "could not install ${missing[*]}: install them by hand and try again" >&2; exit 1; }
+        { echo "could not install ${missing[*]}: install them by hand and try again" >&2; return 1; }
 }
 
 setup_rust() {
@@ -68,18 +69,19 @@ run() {
     fi
 }
 
-# Licences, sources and duplicates are checked offline; advisories need their database.
+# Licences, sources and bans are checked offline; advisories need their database.
 deny() {
-    if [[ ! -x .tools/bin/cargo-deny ]]; then
-        say "installing cargo-deny"
+    PATH=$PATH:$PWD/.tools/bin
+    if ! command -v cargo-deny >/dev/null; then
+        say "installing cargo-deny (some minutes, once)"
         cargo install --quiet --locked --root .tools cargo-deny@0.20.2
     fi
-    PATH=$PWD/.tools/bin:$PATH cargo deny --log-level error check bans licenses sources
-    if ! PATH=$PWD/.tools/bin:$PATH timeout 120 cargo deny --log-level error fetch db >/dev/null 2>&1; then
-        echo "advisories: NOT CHECKED, the database of advisories could not be reached"
-        return
+    cargo deny --log-level error check bans licenses sources
+    if timeout 60 cargo deny --log-level error fetch db >/dev/null 2>&1; then
+        cargo deny --log-level error check --disable-fetch advisories
+    else
+        echo "advisories: NOT CHECKED, their database could not be reached"
     fi
-    PATH=$PWD/.tools/bin:$PATH cargo deny --log-level error check --disable-fetch advisories
 }
 
 test_all() {
@@ -101,25 +103,32 @@ test_all() {
     say "all green"
 }
 
+# Chromium carries the list in its source. The newest version that the mirror has is taken.
 renew_log_list() {
-    need curl=curl xz=xz-utils
-    local folder
+    need xz=xz-utils
+    local folder options version found
     folder=$(mktemp -d)
-    trap 'rm -rf "$folder"' EXIT
-    sed 's/^Types: deb$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$folder/source.sources"
-    local options=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$folder" -o "Dir::State::lists=$folder/lists")
-    mkdir -p "$folder/lists/partial"
-    (
-        cd "$folder"
-        apt-get "${options[@]}" update -qq
-        apt-get "${options[@]}" source --download-only -qq chromium
-        tar -xJf chromium_*.orig.tar.xz --wildcards '*/components/certificate_transparency/data/log_list.json'
-    )
-    local found
+    trap "rm -rf '$folder'" EXIT
+    mkdir -p "$folder/lists/partial" "$folder/parts"
+    if [[ -e /etc/apt/sources.list.d/debian.sources ]]; then
+        sed 's/^Types: deb$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$folder/parts/source.sources"
+    else
+        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$folder/parts/source.list"
+    fi
+    options=(-o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$folder/parts" -o "Dir::State::lists=$folder/lists")
+    apt-get "${options[@]}" update -qq
+    cd "$folder"
+    for version in $(apt-cache "${options[@]}" showsrc chromium | awk '/^Version:/ { print $2 }' | sort --version-sort --reverse --unique); do
+        say "chromium $version"
+        apt-get "${options[@]}" source --download-only -qq "chromium=$version" && break
+        rm -f chromium_*
+    done
+    tar -xJf chromium_*.orig.tar.xz --wildcards '*/components/certificate_transparency/data/log_list.json'
+    cd - >/dev/null
     found=$(find "$folder" -path '*/certificate_transparency/data/log_list.json')
     install -m 644 "$found" data/log_list.json
     grep -m1 log_list_timestamp data/log_list.json
-    echo "now run ./build.sh test and commit data/log_list.json"
+    echo "now run ./build.sh test, and commit data/log_list.json"
 }
 
 command=${1:-help}
@@ -127,7 +136,7 @@ command=${1:-help}
 case $command in
     run) run "$@" ;;
     test) test_all ;;
-    bench) setup_rust; setup_wasm; need chromium=chromium; bench/run "$@" ;;
+    bench) setup_rust; setup_wasm; need chromium=chromium /usr/include/openssl/ssl.h=libssl-dev; bench/run "$@" ;;
     fuzz) setup_rust; fuzz/run "$@" ;;
     codes) setup_rust; cargo run --quiet --bin doorlight -- codes >docs/codes.md.new; mv docs/codes.md.new docs/codes.md ;;
     renew) [[ ${1:-} == log-list ]] || { usage >&2; exit 64; }; renew_log_list ;;
