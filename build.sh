@@ -95,12 +95,16 @@ test_all() {
     say "the web page's module and its size"
     tools/wasm doorlight-www target/www
     say "tests"
-    DOORLIGHT_WASM=$PWD/target/www cargo test --quiet --workspace -- --nocapture
+    local log
+    log=$(mktemp)
+    DOORLIGHT_WASM=$PWD/target/www cargo test --workspace --lib --bins --tests -- --show-output 2>&1 | tee "$log"
     say "the core without the command line"
     cargo check --quiet --no-default-features
     say "documentation"
     RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --no-deps --package doorlight --lib
     say "all green"
+    awk '/^test result:/ { passed += $4; failed += $6 } END { print passed " passed, " failed " failed" }' "$log"
+    rm "$log"
 }
 
 # Chromium carries the list in its source. The newest version that the mirror has is taken.

@@ -6,7 +6,6 @@
 //! signatures and judges nothing.
 
 use base64ct::{Base64, Encoding};
-use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -160,43 +159,6 @@ pub struct LogList {
     pub skipped: usize,
 }
 
-#[derive(Deserialize)]
-struct RawList {
-    #[serde(default)]
-    version: String,
-    log_list_timestamp: Timestamp,
-    operators: Vec<RawOperator>,
-}
-
-#[derive(Deserialize)]
-struct RawOperator {
-    name: String,
-    #[serde(default)]
-    logs: Vec<Value>,
-    #[serde(default)]
-    tiled_logs: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-struct RawLog {
-    #[serde(default)]
-    description: String,
-    log_id: String,
-    key: String,
-    #[serde(default)]
-    operator: String,
-    #[serde(default)]
-    state: Option<serde_json::Map<String, Value>>,
-    #[serde(default)]
-    previous_operators: Vec<RawPreviousOperator>,
-}
-
-#[derive(Deserialize)]
-struct RawPreviousOperator {
-    name: String,
-    end_time: Timestamp,
-}
-
 impl LogList {
     /// Reads a list of either form. Entries that make no sense are left out and counted, as the format's own notes ask.
     ///
@@ -206,28 +168,31 @@ impl LogList {
         if json.len() > MAX_LIST {
             return Err(LogListError::TooLarge);
         }
-        let malformed = |error: serde_json::Error| LogListError::Malformed { reason: error.to_string() };
-        let first = json.iter().find(|byte| !byte.is_ascii_whitespace());
+        let malformed = |reason: &str| LogListError::Malformed { reason: reason.into() };
+        let value: Value = serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))?;
         let mut list =
             Self { version: String::new(), timestamp: None, provenance, logs: Vec::new(), skipped: 0 };
-        if first == Some(&b'[') {
-            let keys: Vec<Value> = serde_json::from_slice(json).map_err(malformed)?;
+        if let Value::Array(keys) = &value {
             list.extend(keys, None);
         } else {
-            let raw: RawList = serde_json::from_slice(json).map_err(malformed)?;
-            list.version = printable(&raw.version);
-            list.timestamp = Some(raw.log_list_timestamp);
-            for RawOperator { name, logs, tiled_logs } in raw.operators {
-                list.extend(logs, Some(&name));
-                list.extend(tiled_logs, Some(&name));
+            let timestamp = text(&value, "log_list_timestamp").and_then(|time| time.parse().ok());
+            list.timestamp = Some(timestamp.ok_or_else(|| malformed("it has no log_list_timestamp"))?);
+            list.version = printable(text(&value, "version").unwrap_or_default());
+            let operators = value.get("operators").and_then(Value::as_array);
+            for operator in operators.ok_or_else(|| malformed("it has no operators"))? {
+                let name = text(operator, "name").ok_or_else(|| malformed("an operator has no name"))?;
+                for logs in ["logs", "tiled_logs"] {
+                    let logs = operator.get(logs).and_then(Value::as_array);
+                    list.extend(logs.map_or(&[], Vec::as_slice), Some(name));
+                }
             }
         }
         if list.logs.is_empty() { Err(LogListError::Empty) } else { Ok(list) }
     }
 
-    fn extend(&mut self, logs: Vec<Value>, operator: Option<&str>) {
-        for value in logs {
-            match serde_json::from_value::<RawLog>(value).ok().and_then(|raw| Log::from_raw(raw, operator)) {
+    fn extend(&mut self, logs: &[Value], operator: Option<&str>) {
+        for log in logs {
+            match Log::read(log, operator) {
                 Some(log) => self.logs.push(log),
                 None => self.skipped += 1,
             }
@@ -250,37 +215,47 @@ impl LogList {
 }
 
 impl Log {
-    fn from_raw(raw: RawLog, operator: Option<&str>) -> Option<Self> {
-        let spki = Base64::decode_vec(&raw.key).ok()?;
-        let id: LogId = Base64::decode_vec(&raw.log_id).ok()?.try_into().ok()?;
+    /// Reads an entry; `None` where it makes no sense.
+    fn read(entry: &Value, operator: Option<&str>) -> Option<Self> {
+        let spki = Base64::decode_vec(text(entry, "key")?).ok()?;
+        let id: LogId = Base64::decode_vec(text(entry, "log_id")?).ok()?.try_into().ok()?;
         PublicKey::from_spki(&spki).ok()?;
         if <[u8; 32]>::from(Sha256::digest(&spki)) != id {
             return None;
         }
-        let state = match raw.state {
-            Some(states) => Some(read_state(&states)?),
-            None => None,
+        let state = match entry.get("state") {
+            None | Some(Value::Null) => None,
+            Some(state) => Some(LogState::read(state)?),
         };
-        let previous_operators =
-            raw.previous_operators.into_iter().map(|was| (printable(&was.name), was.end_time)).collect();
+        let mut previous_operators = Vec::new();
+        for was in entry.get("previous_operators").and_then(Value::as_array).into_iter().flatten() {
+            previous_operators.push((printable(text(was, "name")?), text(was, "end_time")?.parse().ok()?));
+        }
         Some(Self {
             id,
             spki,
-            description: printable(&raw.description),
-            operator: printable(operator.unwrap_or(&raw.operator)),
+            description: printable(text(entry, "description").unwrap_or_default()),
+            operator: printable(operator.or_else(|| text(entry, "operator")).unwrap_or_default()),
             previous_operators,
             state,
         })
     }
 }
 
-/// `{"usable": {"timestamp": "…"}}`: exactly one state.
-fn read_state(states: &serde_json::Map<String, Value>) -> Option<LogState> {
-    let mut entries = states.iter();
-    let (name, body) = entries.next()?;
-    let kind = StateKind::ALL.iter().find(|(known, _)| known == name)?.1;
-    let since = body.get("timestamp")?.as_str()?.parse().ok()?;
-    entries.next().is_none().then_some(LogState { kind, since })
+impl LogState {
+    /// `{"usable": {"timestamp": "…"}}`: exactly one state.
+    fn read(states: &Value) -> Option<Self> {
+        let mut entries = states.as_object()?.iter();
+        let (name, body) = entries.next()?;
+        let kind = StateKind::ALL.iter().find(|(known, _)| known == name)?.1;
+        let since = text(body, "timestamp")?.parse().ok()?;
+        entries.next().is_none().then_some(Self { kind, since })
+    }
+}
+
+/// A field that is text.
+fn text<'a>(object: &'a Value, field: &str) -> Option<&'a str> {
+    object.get(field)?.as_str()
 }
 
 /// All the lists at hand.
