@@ -1,7 +1,7 @@
 //! Whom to believe: Mozilla's root programme, independent of the machine's store, and roots that the user added by hand.
 //!
 //! `webpki-roots` carries the keys and names. It carries no distrust-after dates and keeps roots for more than a year past them, so
-//! [`PROGRAMME_NOTES`] adds what it lacks. Not checked: the programme's limits that it enforces on CAs and not in certificates.
+//! `PROGRAMME_NOTES` in this file adds what it lacks. Not checked: the programme's limits that it enforces on CAs and not in certificates.
 
 use pki_types::{CertificateDer, TrustAnchor};
 
