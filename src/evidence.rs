@@ -317,11 +317,11 @@ codes! {
         action "Do not log in from outside. If it is your own, add it as a root or pin its key after comparing at home."
     PathUnknownIssuer "path-unknown-issuer" Path Fail
         message "Who issued the certificate is not known to anyone."
-        meaning "Its issuer is neither in the chain nor in Mozilla's programme, and it does not say where to find the issuer, as every public certificate does."
+        meaning "The chain ends with an issuer that is neither in it nor in Mozilla's programme, and nothing says where to fetch it, as public certificates do. A proxy's look like this; so do some under a root that was withdrawn."
         action "Do not log in on this machine or network. If it is your own authority, add its root."
     PathIssuerMissing "path-issuer-missing" Path NotChecked
-        message "The issuer's certificate is missing, so the chain could not be checked."
-        meaning "The server sent its own certificate alone. The certificate says where the issuer's is; it was not at hand."
+        message "An issuer's certificate is missing, so the chain could not be checked."
+        meaning "The chain stops before it reaches a root that is known. Its last certificate says where its issuer's can be fetched; that was not at hand. The root may also have left Mozilla's programme."
         action "Check again with a network that reaches the issuer. Let the server send its full chain."
     PathBadSignature "path-bad-signature" Path Fail
         message "A signature in the chain is forged or damaged."
