@@ -1,6 +1,6 @@
 //! A chain: the server's own certificate, and what came with it.
 
-use crate::certificate::{self, Certificate, MAX_CERTIFICATES, ReadError};
+use crate::certificate::{self, Certificate, MAX_CERTIFICATES, ReadError, SubjectName};
 
 /// The server's certificate and the others, in no particular order.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl Chain {
         Ok(Self { leaf, unreadable: rest.len() - others.len(), others })
     }
 
-    /// A file or paste, in any order. The server's certificate is the first one if that is not a CA's, else the only one that is not.
+    /// A file or paste, in any order. The server's certificate is the first one if it may be one, else the only one that may.
     ///
     /// # Errors
     /// [`ReadError`]: here every certificate has to be readable.
@@ -38,7 +38,7 @@ impl Chain {
         let mut others =
             ders.iter().enumerate().map(|(n, der)| read(der, n + 1)).collect::<Result<Vec<_>, _>>()?;
         let ends: Vec<usize> =
-            others.iter().enumerate().filter(|(_, one)| !one.is_ca()).map(|(n, _)| n).collect();
+            others.iter().enumerate().filter(|(_, one)| may_be_leaf(one)).map(|(n, _)| n).collect();
         let leaf = match (ends.as_slice(), others.len()) {
             (_, 0) => return Err(ReadError::NoCertificate),
             ([0, ..], _) | ([], 1) => 0,
@@ -71,6 +71,13 @@ impl Chain {
     pub fn unreadable(&self) -> usize {
         self.unreadable
     }
+}
+
+/// True for what a browser would take as a server's: it is for a host, or at least no CA's. A CA's certificate that is for a host counts, so that
+/// an attacker's cannot hide behind its CA flag while the genuine chain, put after it, is judged.
+fn may_be_leaf(certificate: &Certificate) -> bool {
+    let is_for_a_host = certificate.names().iter().any(|name| *name != SubjectName::Other);
+    is_for_a_host || !(certificate.is_ca() || certificate.is_self_issued())
 }
 
 fn read(der: &[u8], number: usize) -> Result<Certificate, ReadError> {

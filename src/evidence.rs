@@ -314,7 +314,7 @@ codes! {
     PathSelfSigned "path-self-signed" Path Fail
         message "The certificate vouches for itself."
         meaning "Nobody else has signed it, so anybody could have made it."
-        action "Do not log in from outside. If it is your own, add it as a root or pin its key after comparing at home."
+        action "Do not log in from outside. If it is your own, make a root of your own, issue a certificate for the server with it, and add the root."
     PathUnknownIssuer "path-unknown-issuer" Path Fail
         message "Who issued the certificate is not known to anyone."
         meaning "The chain ends with an issuer that is neither in it nor in Mozilla's programme, and nothing says where to fetch it, as public certificates do. A proxy's look like this; so do some under a root that was withdrawn."
@@ -472,7 +472,7 @@ codes! {
         meaning "Whoever holds the private key of your home answered; the certificate around it may be new."
         action "Nothing."
     PinConfirmed "pin-confirmed" Pin Note
-        message "The certificate has the fingerprint that you entered; its key is now pinned."
+        message "The certificate has the fingerprint that you entered."
         meaning "Your home shows this fingerprint, so the key is your home's."
         action "Nothing."
     PinFirstSight "pin-first-sight" Pin Note, attention

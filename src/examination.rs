@@ -224,8 +224,8 @@ impl<'a> Examination<'a> {
             required.push(Check::Possession);
             evidence.push(self.possession_evidence());
         }
+        evidence.extend(self.name_evidence());
         evidence.extend([
-            self.name_evidence(),
             validity_evidence(leaf, at),
             key_evidence(leaf),
             path_evidence(leaf, &path),
@@ -257,25 +257,22 @@ impl<'a> Examination<'a> {
         })
     }
 
-    fn name_evidence(&self) -> Evidence {
+    fn name_evidence(&self) -> Option<Evidence> {
         let host = &self.observation.address.host;
         let leaf = self.observation.chain.leaf();
-        let code = if path::is_for_host(leaf, host) { Code::NameMatch } else { Code::NameMismatch };
+        let code = if path::is_for_host(leaf, host)? { Code::NameMatch } else { Code::NameMismatch };
         let wildcard = leaf.names().iter().any(SubjectName::is_wildcard);
-        Evidence::new(code).with("host", host.as_str()).with("has_wildcard", wildcard)
+        Some(Evidence::new(code).with("host", host.as_str()).with("has_wildcard", wildcard))
     }
 
-    /// Judges each SCT by the leaf's true issuer: the one on the path, else whoever signed the leaf, else whoever has the name.
+    /// Judges each SCT by the leaf's true issuer: the one on the path, else whoever signed the leaf. Without one they are not judged.
     fn sct_reports(&self, path: &Result<Path, PathError>, answers: &Answers) -> Vec<JudgedSct<'_>> {
         let Some(Ok(scts)) = &self.scts else { return Vec::new() };
         let issuer = match path {
             Ok(path) => Some(path.issuer_spki.clone()),
             Err(_) => self.plan.leaf_issuer(answers),
         };
-        let promised = match &issuer {
-            Some(issuer) => self.sct_checks.iter().find(|(spki, _)| spki == issuer),
-            None => self.sct_checks.first(),
-        };
+        let promised = issuer.and_then(|issuer| self.sct_checks.iter().find(|(spki, _)| *spki == issuer));
         let lists = self.knowledge.log_lists;
         let at = self.observation.at;
         scts.iter()

@@ -161,7 +161,7 @@ impl<'a> Plan<'a> {
             return Err(PathError::Malformed);
         }
         let leaf_der = CertificateDer::from(self.leaf.der());
-        let end_entity = EndEntityCert::try_from(&leaf_der).map_err(|_| PathError::Malformed)?;
+        let end_entity = EndEntityCert::try_from(&leaf_der).map_err(|error| self.tell(&error, answers))?;
         let intermediates = self.intermediates(answers);
         let ders: Vec<_> =
             intermediates.iter().map(|certificate| CertificateDer::from(certificate.der())).collect();
@@ -327,11 +327,10 @@ pub(crate) enum PathError {
     Malformed,
 }
 
-/// True where the certificate is for `host` (RFC 6125 section 6.4; the common name does not count).
-pub(crate) fn is_for_host(leaf: &Certificate, host: &Host) -> bool {
+/// Whether the certificate is for `host` (RFC 6125 section 6.4; the common name does not count). `None` where webpki cannot read it: the path has
+/// failed then, and the name is no finding of its own.
+pub(crate) fn is_for_host(leaf: &Certificate, host: &Host) -> Option<bool> {
     let der = CertificateDer::from(leaf.der());
-    let (Ok(end_entity), Some(name)) = (EndEntityCert::try_from(&der), host.server_name()) else {
-        return false;
-    };
-    end_entity.verify_is_valid_for_subject_name(&name).is_ok()
+    let end_entity = EndEntityCert::try_from(&der).ok()?;
+    Some(end_entity.verify_is_valid_for_subject_name(&host.server_name()?).is_ok())
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::site::{MAX_HISTORY, MAX_PINS, SiteRecord};
+use crate::text::printable;
 
 /// The version of the format that is written.
 pub const SCHEMA: u32 = 1;
@@ -96,7 +97,8 @@ impl Pins {
         if json.len() > MAX_FILE {
             return Err(PinsError::TooLarge);
         }
-        let malformed = |error: serde_json::Error| PinsError::Malformed { reason: error.to_string() };
+        let malformed =
+            |error: serde_json::Error| PinsError::Malformed { reason: printable(&error.to_string()) };
         let Header { schema, kind } = serde_json::from_slice(json).map_err(malformed)?;
         if kind != KIND || schema == 0 {
             return Err(PinsError::Malformed { reason: "it is of another kind".into() });

@@ -234,7 +234,8 @@ impl Report {
         if json.len() > MAX_REPORT {
             return Err(ReportError::TooLarge);
         }
-        let malformed = |error: serde_json::Error| ReportError::Malformed { reason: error.to_string() };
+        let malformed =
+            |error: serde_json::Error| ReportError::Malformed { reason: printable(&error.to_string()) };
         let Header { schema } = serde_json::from_slice(json).map_err(malformed)?;
         if schema > SCHEMA {
             return Err(ReportError::NewerSchema { schema });

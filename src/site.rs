@@ -48,6 +48,10 @@ pub struct Pin {
     pub origin: Origin,
     /// Since when.
     pub added: Timestamp,
+    /// True for a key that was only seen on the line, once the user has entered a fingerprint that is not of a certificate seen with it: what
+    /// was read at home outranks it until a certificate with this key has an entered fingerprint.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub doubted: bool,
 }
 
 /// A fingerprint that the user entered, of a certificate that may not have been seen yet.
@@ -204,10 +208,8 @@ impl SiteRecord {
     pub fn continuity(&self, leaf: &Certificate, standing: Standing, at: Timestamp) -> Continuity {
         let spki = leaf.spki_sha256();
         if let Some(pin) = self.pins.iter().find(|pin| pin.spki_sha256 == spki) {
-            // What was only seen on the line yields to what the user read at home later.
-            let contradicted = pin.origin == Origin::Seen
-                && self.entered.iter().any(|one| one.added > pin.added && !self.has_met(one, leaf));
-            return if contradicted { Continuity::FingerprintMismatch } else { Continuity::SameKey };
+            let is_doubted = pin.doubted && !self.entered.iter().any(|one| one.is_of(leaf));
+            return if is_doubted { Continuity::FingerprintMismatch } else { Continuity::SameKey };
         }
         if let Some(one) = self.entered.iter().find(|one| one.is_of(leaf)) {
             return Continuity::Confirmed(one.fingerprint);
@@ -226,14 +228,6 @@ impl SiteRecord {
                 None => Continuity::RenewalDue,
             },
         }
-    }
-
-    fn has_met(&self, entered: &Entered, leaf: &Certificate) -> bool {
-        entered.is_of(leaf)
-            || self.seen.iter().any(|one| match entered.fingerprint {
-                Fingerprint::Sha1(sha1) => sha1 == one.sha1,
-                Fingerprint::Sha256(sha256) => sha256 == one.sha256,
-            })
     }
 
     fn objection(&self, leaf: &Certificate, standing: Standing, at: Timestamp) -> Option<Objection> {
@@ -278,6 +272,7 @@ impl SiteRecord {
             for one in self.seen.iter_mut().filter(|one| Some(one.sha256) == replaced) {
                 one.replaced = true;
             }
+            self.make_room();
         }
         self.pin(spki, origin, at);
         self.see(leaf, at);
@@ -288,18 +283,30 @@ impl SiteRecord {
         if let Some(pin) = self.pins.iter_mut().find(|pin| pin.spki_sha256 == spki_sha256) {
             if origin.rank() < pin.origin.rank() {
                 pin.origin = origin;
+                pin.doubted = false;
             }
             return;
         }
-        self.pins.push(Pin { spki_sha256, origin, added: at });
+        self.pins.push(Pin { spki_sha256, origin, added: at, doubted: false });
         self.note(EventKind::Pinned, spki_sha256, at);
-        if self.pins.len() > MAX_PINS {
-            self.pins.remove(0);
+    }
+
+    /// Drops the longest known pin whose certificate was replaced, where there is no room for another.
+    fn make_room(&mut self) {
+        if self.pins.len() >= MAX_PINS {
+            let is_over =
+                |pin: &Pin| self.seen.iter().any(|one| one.replaced && one.spki_sha256 == pin.spki_sha256);
+            if let Some(over) = self.pins.iter().position(is_over) {
+                self.pins.remove(over);
+            }
         }
     }
 
-    /// Takes a pin away; false where there was none.
+    /// Takes a pin away, and the entered fingerprints of certificates that were seen with its key: they would bring it back. False where
+    /// there was none.
     pub fn unpin(&mut self, spki_sha256: SpkiSha256, at: Timestamp) -> bool {
+        let of_key: Vec<_> = self.seen.iter().filter(|one| one.spki_sha256 == spki_sha256).collect();
+        self.entered.retain(|entered| !of_key.iter().any(|one| one.has(entered.fingerprint)));
         let before = self.pins.len();
         self.pins.retain(|pin| pin.spki_sha256 != spki_sha256);
         let removed = self.pins.len() < before;
@@ -309,8 +316,18 @@ impl SiteRecord {
         removed
     }
 
-    /// Notes a fingerprint that the user entered.
+    /// Notes a fingerprint that the user entered. It confirms the key that a certificate was seen with, and puts every other key that was only
+    /// seen on the line in doubt.
     pub fn enter(&mut self, fingerprint: Fingerprint, at: Timestamp) {
+        let confirmed = self.seen.iter().find(|one| one.has(fingerprint)).map(|one| one.spki_sha256);
+        for pin in self.pins.iter_mut().filter(|pin| pin.origin == Origin::Seen) {
+            if Some(pin.spki_sha256) == confirmed {
+                pin.origin = Origin::Entered;
+                pin.doubted = false;
+            } else {
+                pin.doubted = true;
+            }
+        }
         self.entered.retain(|one| one.fingerprint != fingerprint);
         self.entered.push(Entered { fingerprint, added: at });
         if self.entered.len() > MAX_PINS {
@@ -381,12 +398,18 @@ impl SiteRecord {
 
     /// Takes over what `other` knows of the same address. Nothing that is here is lost.
     pub fn merge(&mut self, other: Self) {
+        if other.key_habit == KeyHabit::Keeps {
+            self.key_habit = KeyHabit::Keeps;
+        }
         for pin in other.pins {
             self.pin(pin.spki_sha256, pin.origin, pin.added);
+            for own in self.pins.iter_mut().filter(|own| own.spki_sha256 == pin.spki_sha256) {
+                own.doubted |= pin.doubted && own.origin == Origin::Seen;
+            }
         }
         for one in other.entered {
             if self.entered.iter().all(|known| known.fingerprint != one.fingerprint) {
-                self.enter(one.fingerprint, one.added);
+                self.entered.push(one);
             }
         }
         for one in other.seen {
@@ -434,6 +457,13 @@ impl Entered {
 }
 
 impl SeenCertificate {
+    fn has(&self, fingerprint: Fingerprint) -> bool {
+        match fingerprint {
+            Fingerprint::Sha1(sha1) => sha1 == self.sha1,
+            Fingerprint::Sha256(sha256) => sha256 == self.sha256,
+        }
+    }
+
     /// True from the moment at which ACME clients renew: with a third of the lifetime left, or a half where it lives no longer than ten
     /// days (certbot, Caddy, RFC 9773 suggestions of Let's Encrypt), give or take a day for the clock.
     fn is_due(&self, at: Timestamp) -> bool {

@@ -350,3 +350,56 @@ fn the_page_of_codes_is_up_to_date() {
         "docs/codes.md differs from the table: ./build.sh codes"
     );
 }
+
+#[test]
+fn what_was_read_at_home_is_not_overruled_by_accepting() {
+    let desk = Desk::new();
+    let (good, rogue) = (&desk.scenarios[0], desk.scenario("same CA was tricked, logged"));
+    let sha1 = doorlight::fingerprint::CertificateSha1::of(&good.chain[0]).to_string();
+    assert!(desk.run(&["pin", "add", HOST, &sha1]).status.success());
+    let server = Server::start(&rogue.chain, std::sync::Arc::clone(&rogue.key));
+    let (address, roots) = (server.address().to_string(), desk.path("roots.pem"));
+    let output = desk.run(&["pin", "add", HOST, "--accept", "--connect", &address, "--roots", &roots]);
+    fails(&output, 65, "pin-fingerprint-mismatch");
+    assert_eq!(look(&desk, rogue), ("danger".into(), vec!["pin-fingerprint-mismatch".into()]));
+    assert_eq!(look(&desk, good).0, "trusted");
+}
+
+#[test]
+fn a_warning_is_not_held_back_where_nothing_can_be_kept() {
+    let desk = Desk::new();
+    let good = &desk.scenarios[0];
+    let sha1 = doorlight::fingerprint::CertificateSha1::of(&good.chain[0]).to_string();
+    assert!(desk.run(&["pin", "add", HOST, &sha1, "--keeps-key"]).status.success());
+    assert_eq!(look(&desk, good).0, "trusted");
+    // A folder in the place of the lock: the pins can be read and not written.
+    let lock = desk.doorlight.file("config/doorlight/pins.lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    assert_eq!(look(&desk, desk.scenario("same CA was tricked, logged")).0, "danger");
+}
+
+#[test]
+fn a_ca_flag_in_front_of_the_genuine_chain_hides_nobody() {
+    let desk = Desk::new();
+    let mut params = rcgen::CertificateParams::new(vec![HOST.to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = doorlight_lab::authority::key(doorlight_lab::authority::KeyShape::P256);
+    let attacker = params.self_signed(&key).unwrap().der().to_vec();
+    let bundle = [vec![attacker], desk.scenarios[0].chain.clone()].concat();
+    let file = desk.write("showcerts.pem", pem(&bundle));
+    let pins = desk.path("pins.json");
+    assert_eq!(judged(&desk.check_file(&file, &["--site", &pins])).verdict(), "danger");
+}
+
+#[test]
+fn nothing_of_a_file_reaches_the_terminal_raw() {
+    let desk = Desk::new();
+    let chain = desk.write("chain.pem", pem(&desk.scenarios[0].chain));
+    let site = r#"{"address":"a.test","key_habit":"\u001b]0;pwn\u0007\u001b[2J"}"#;
+    let pins =
+        desk.write("hostile.json", format!(r#"{{"schema":1,"kind":"doorlight-pins","sites":[{site}]}}"#));
+    let output = desk.check_file(&chain, &["--site", &pins]);
+    fails(&output, 65, "pins-malformed");
+    assert!(!output.stderr.contains(&0x1b));
+}

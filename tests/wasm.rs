@@ -73,6 +73,7 @@ fn the_lab_is_judged_the_same() {
     }
     let folder = doorlight.file("");
     let found = judge(&folder, &json!({"module": module, "roots": roots, "logList": list, "jobs": jobs}));
+    assert_eq!(found.len(), jobs.len());
     for ((job, found), expected) in jobs.iter().zip(&found).zip(&expected) {
         assert!(expected == found, "{job}\nmodule: {found:#}\ncommand line: {expected:#}");
     }

@@ -18,8 +18,8 @@ use crate::time::{CLOCK_SKEW, Timestamp};
 pub const MAX_LIST: usize = 4 << 20;
 
 /// The key that signs Google's list: RSA-4096, SubjectPublicKeyInfo in base64. Published with the list at
-/// `www.gstatic.com/ct/log_list/v3/log_list_pubkey.pem`; SHA-256 of the DER:
-/// the tests hold it.
+/// `www.gstatic.com/ct/log_list/v3/log_list_pubkey.pem`;
+/// the tests hold the SHA-256 of the DER.
 const GOOGLE_KEY: &str = include_str!("../../data/google_log_list_key.txt");
 
 /// The list that is shipped; `./build.sh renew log-list` fetches a newer one.
@@ -169,7 +169,8 @@ impl LogList {
             return Err(LogListError::TooLarge);
         }
         let malformed = |reason: &str| LogListError::Malformed { reason: reason.into() };
-        let value: Value = serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))?;
+        let value: Value =
+            serde_json::from_slice(json).map_err(|error| malformed(&printable(&error.to_string())))?;
         let mut list =
             Self { version: String::new(), timestamp: None, provenance, logs: Vec::new(), skipped: 0 };
         if let Value::Array(keys) = &value {
@@ -315,6 +316,8 @@ mod tests {
     #[test]
     fn the_pinned_key_is_the_published_one() {
         let spki = Base64::decode_vec(GOOGLE_KEY.trim()).unwrap();
+        let digest = crate::fingerprint::SpkiSha256::of(&spki).to_string();
+        assert_eq!(digest, "f1d8b68e50210d8e73d9a3e97f571773c52d7f28c0b1a71beee81d8562e6fd85");
         assert!(matches!(
             PublicKey::from_spki(&spki).unwrap().kind(),
             crate::signature::KeyKind::Rsa { bits: 4096 }

@@ -1,5 +1,6 @@
 //! `doorlight check`.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -122,6 +123,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     if let Some(folder) = &arguments.batch {
         return batch::run(folder, &setting, &when);
     }
+    let mut unsaved = None;
     let report = if let (Some(file), Some(host)) = (&arguments.chain, &arguments.host) {
         let chain = Chain::from_bundle(&input::certificates(file)?)
             .map_err(|error| Failure::from(error).in_file(file))?;
@@ -137,17 +139,30 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         setting.judge(&observation, site).report
     } else {
         let address = input::address(arguments.address.as_deref().unwrap_or_default())?;
-        check_address(&arguments, &setting, &address)?
+        let (report, saved) = check_address(&arguments, &setting, &address)?;
+        unsaved = saved.err();
+        report
     };
-    if arguments.json {
-        println!("{}", report.to_json());
-    } else {
-        print!("{}", report.to_text());
+    let text = if arguments.json { report.to_json() + "\n" } else { report.to_text() };
+    // A reader that hangs up early is no failure of the check.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    match unsaved {
+        // A warning is never held back for want of a place to write it down.
+        Some(failure) if report.verdict == Verdict::Trusted => Err(failure),
+        Some(failure) => {
+            eprintln!("doorlight: {failure}");
+            Ok(exit_code(report.verdict))
+        }
+        None => Ok(exit_code(report.verdict)),
     }
-    Ok(exit_code(report.verdict))
 }
 
-fn check_address(arguments: &Arguments, setting: &Setting, address: &Address) -> Result<Report, Failure> {
+/// The report, and whether what was learnt could be kept.
+fn check_address(
+    arguments: &Arguments,
+    setting: &Setting,
+    address: &Address,
+) -> Result<(Report, Result<(), Failure>), Failure> {
     let at = input::time(None)?;
     // Pins that cannot be read are not the same as no pins: the verdict says so.
     let kept = match &arguments.site {
@@ -156,7 +171,7 @@ fn check_address(arguments: &Arguments, setting: &Setting, address: &Address) ->
     };
     let observation = match look(address, arguments.connect, at) {
         Ok(observation) => observation,
-        Err(report) => return Ok(*report),
+        Err(report) => return Ok((*report, Ok(()))),
     };
     let site = match &kept {
         Ok(pins) => site(Some(pins), address),
@@ -167,14 +182,15 @@ fn check_address(arguments: &Arguments, setting: &Setting, address: &Address) ->
     };
     let Conclusion { report, continuity } = setting.judge(&observation, site);
     let is_kept_here = arguments.site.is_none() && matches!(site, Site::Record(_));
+    let mut saved = Ok(());
     if let (true, Some(continuity)) = (is_kept_here, continuity) {
         let is_accepted = matches!(continuity, Continuity::SameKey | Continuity::Confirmed(_));
         if !is_accepted || report.verdict == Verdict::Trusted {
             let leaf = observation.chain.leaf();
-            store::update(|pins| pins.site_mut(address).remember(leaf, continuity, at))?;
+            saved = store::update(|pins| pins.site_mut(address).remember(leaf, continuity, at));
         }
     }
-    Ok(report)
+    Ok((report, saved))
 }
 
 /// What the address presents now, or the report that ends here.

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorlight::address::Address;
 use doorlight::examination::Possession;
@@ -13,6 +13,8 @@ use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedSt
 
 /// How long each address may take to answer, and each read and write.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the whole handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(20);
 
 /// What came.
 pub(crate) struct Presented {
@@ -39,10 +41,7 @@ pub(crate) fn connect(address: &Address, at: Option<SocketAddr>) -> Result<Prese
     // A resumed session presents no certificate.
     config.resumption = rustls::client::Resumption::disabled();
     let mut connection = ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
-    let mut outcome = Ok(());
-    while connection.is_handshaking() && outcome.is_ok() {
-        outcome = connection.complete_io(&mut stream).map(|_| ());
-    }
+    let outcome = shake_hands(&mut connection, &mut stream);
     let completed = outcome.is_ok();
     let Seen { chain, signature } = recorder.take();
     if chain.is_empty() {
@@ -54,6 +53,34 @@ pub(crate) fn connect(address: &Address, at: Option<SocketAddr>) -> Result<Prese
         Some(true) | None => Possession::Unknown,
     };
     Ok(Presented { chain, possession })
+}
+
+/// Turn by turn, so that a server that drips byte after byte cannot hold us longer than [`HANDSHAKE`].
+fn shake_hands(connection: &mut ClientConnection, stream: &mut TcpStream) -> std::io::Result<()> {
+    let deadline = Instant::now() + HANDSHAKE;
+    while connection.is_handshaking() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left.min(TIMEOUT)))?;
+        if connection.wants_write() {
+            connection.write_tls(stream)?;
+        } else {
+            if connection.read_tls(stream)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Err(error) = connection.process_new_packets() {
+                // The alert that says why.
+                let _ = connection.write_tls(stream);
+                return Err(std::io::Error::other(error));
+            }
+        }
+    }
+    while connection.wants_write() {
+        connection.write_tls(stream)?;
+    }
+    Ok(())
 }
 
 fn open(address: &Address, at: Option<SocketAddr>) -> std::io::Result<TcpStream> {

@@ -42,7 +42,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        // File names and what a parser quotes of a file are not ours.
+        write!(f, "{}: {}", self.code, doorlight::text::printable(&self.message))
     }
 }
 

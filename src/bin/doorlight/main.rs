@@ -14,7 +14,8 @@ use clap::{Parser, Subcommand};
 
 /// Checks the certificate at your own remote address before you type a password there.
 ///
-/// Exit codes: 0 trusted, 1 attention, 2 danger, 3 unchecked, 64 wrong usage, 65 unreadable input, 74 the pins could not be written.
+/// Exit codes: 0 trusted, 1 attention, 2 danger, 3 unchecked, 64 wrong usage, 65 unreadable input, 74 the pins could not be written. A
+/// batch exits with 0 when every file could be read.
 #[derive(Parser)]
 #[command(name = "doorlight", version)]
 struct Cli {

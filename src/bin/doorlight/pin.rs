@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use doorlight::address::Address;
 use doorlight::certificate::Certificate;
 use doorlight::chain::Chain;
-use doorlight::evidence::{Check, Outcome};
+use doorlight::evidence::{Check, Code, Evidence, Outcome};
 use doorlight::examination::Conclusion;
 use doorlight::fingerprint::{Fingerprint, SpkiSha256};
 use doorlight::pins::Pins;
@@ -146,8 +146,11 @@ fn accepted(arguments: &AddArguments, address: &Address, at: Timestamp) -> Resul
     let setting = check::Setting::new(input::roots(&arguments.roots)?, input::log_lists(&[], &[])?);
     let kept = store::load()?;
     let Conclusion { report, .. } = setting.judge(&observation, check::site(Some(&kept), address));
-    let only_the_pin =
-        report.evidence.iter().all(|one| one.outcome != Outcome::Fail || one.check == Check::Pin);
+    // What was read at home is not overruled by what is on the line.
+    let is_acceptable = |one: &Evidence| {
+        one.outcome != Outcome::Fail || (one.check == Check::Pin && one.code != Code::PinFingerprintMismatch)
+    };
+    let only_the_pin = report.evidence.iter().all(is_acceptable);
     if !only_the_pin || report.verdict == Verdict::Unchecked {
         return Err(refuse(report));
     }

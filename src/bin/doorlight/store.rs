@@ -39,8 +39,11 @@ pub(crate) fn update<T>(change: impl FnOnce(&mut Pins) -> T) -> Result<T, Failur
     let before = pins.clone();
     let result = change(&mut pins);
     if pins != before {
+        // What could not be read again is not written: the old file stays.
+        let json = pins.to_json();
+        Pins::from_json(json.as_bytes())?;
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Failure::output)?;
-        file.write_all(pins.to_json().as_bytes()).map_err(Failure::output)?;
+        file.write_all(json.as_bytes()).map_err(Failure::output)?;
         file.as_file().sync_all().map_err(Failure::output)?;
         file.persist(&path).map_err(Failure::output)?;
     }
