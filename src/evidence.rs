@@ -13,6 +13,10 @@ use serde_json::{Map, Value};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Check {
+    /// That the way there is encrypted, and leads to the host that was meant.
+    Transport,
+    /// That the browser itself does not object, and was not told to look away.
+    Browser,
     /// That a certificate came, and can be read.
     Certificate,
     /// That the server proved to hold the certificate's key.
@@ -39,6 +43,8 @@ impl Check {
     /// As it stands in reports.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Transport => "transport",
+            Self::Browser => "browser",
             Self::Certificate => "certificate",
             Self::Possession => "possession",
             Self::Name => "name",
@@ -226,6 +232,24 @@ static FIRST: &Entry = match TABLE.first() {
 };
 
 codes! {
+    TransportPlain "transport-plain" Transport Fail
+        message "The page was asked for without encryption (http)."
+        meaning "Everybody on the way could read and change it, and there is no certificate to check. An old bookmark or link does this; so does somebody who wants to read along."
+        action "Open the address with https://. If a link brought you here, correct the link."
+    TransportLookAlike "transport-look-alike" Transport Fail
+        message "Your address sent you on to another one that looks like it."
+        meaning "The names differ, and are alike enough to be mistaken. A login page there is not your home's."
+        action "Do not log in there. Compare the two names letter by letter."
+
+    BrowserRefuses "browser-refuses" Browser Fail
+        message "The browser itself refuses the certificate."
+        meaning "Its own check failed: an unknown issuer, another name, a date that has passed, or a damaged certificate."
+        action "Do not log in, and do not click the browser's warning away. Try from another network."
+    BrowserOverride "browser-override" Browser Fail
+        message "The browser was told to accept whatever is presented here."
+        meaning "Somebody clicked a certificate warning away earlier. The browser keeps such an exception and shows nobody the certificate any more."
+        action "Remove the exception in the browser's certificate settings, then check again."
+
     CertificateRead "certificate-read" Certificate Pass
         message "A certificate was presented and could be read."
         meaning "The certificate is well-formed; all other checks look at it."
@@ -246,6 +270,18 @@ codes! {
         message "No certificate was seen."
         meaning "The address could not be reached, or the connection ended before a certificate came."
         action "See whether the address is right and the network works, then check again."
+    CertificateLookEnded "certificate-look-ended" Certificate NotChecked
+        message "You ended the look at the certificate."
+        meaning "In this browser Doorlight can see a certificate only while the browser's bar says that it is debugging. Cancel was pressed."
+        action "Check again, and leave the bar alone: it goes by itself."
+    CertificateTimedOut "certificate-timed-out" Certificate NotChecked
+        message "No certificate was seen in time."
+        meaning "The address answered too slowly, or the browser did not hand out what it saw."
+        action "Check again."
+    CertificateNotShown "certificate-not-shown" Certificate NotChecked
+        message "The browser did not show the certificate."
+        meaning "The connection worked. Some browsers show no certificate of a server that only sends its visitors on to another address."
+        action "Check again. If it stays, guard the address that yours sends you on to."
 
     PossessionProven "possession-proven" Possession Pass
         message "The server proved that it holds the certificate's key."

@@ -6,6 +6,7 @@
 //! | to learn about | read |
 //! |---|---|
 //! | the way of the data | [`examination`] |
+//! | which other host could be mistaken for a guarded one | [`look_alike`] |
 //! | what is accepted as a certificate | [`certificate`], [`chain`], [`fingerprint`], [`address`] |
 //! | whom to believe | [`roots`], and the private module `path` |
 //! | how signatures are checked, and why that is sound | [`signature`] |
@@ -23,6 +24,7 @@ pub mod ct;
 pub mod evidence;
 pub mod examination;
 pub mod fingerprint;
+pub mod look_alike;
 pub mod pins;
 pub mod report;
 pub mod roots;

@@ -90,7 +90,18 @@ impl Authority {
 
     /// Issues a certificate for `key`. Returns the chain in DER: leaf, intermediate.
     pub fn issue(&self, order: &Order<'_>, key: &impl PublicKeyData) -> Vec<Vec<u8>> {
+        self.issue_changed(order, key, |_| {})
+    }
+
+    /// The same, with something about the certificate `change`d before the logs see it.
+    pub fn issue_changed(
+        &self,
+        order: &Order<'_>,
+        key: &impl PublicKeyData,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Vec<Vec<u8>> {
         let mut params = self.params(order);
+        change(&mut params);
         let scts = match &order.scts {
             Scts::None => None,
             Scts::Forged(list) => Some(list.clone()),

@@ -16,6 +16,9 @@ use crate::weak::WeakKey;
 /// The remote address of the lab's home. It keeps its key, as Home Assistant Cloud does.
 pub const HOST: &str = "a1b2c3d4.ui.nabu.test";
 
+/// A name that runs a script if it is ever taken for HTML.
+pub const MARKUP: &str = r#"<img src=x onerror="document.title='owned'">"#;
+
 /// The public world of the lab: authorities, logs, and one home.
 pub struct Lab {
     /// The time of everything.
@@ -26,6 +29,8 @@ pub struct Lab {
     pub other_authority: Authority,
     /// A proxy's private one, installed on the machine and nowhere else.
     pub proxy: Authority,
+    /// Another proxy's, whose name is markup.
+    pub proxy_of_markup: Authority,
     /// Accepted logs: ECDSA, RSA, and one of static-ct-api.
     pub logs: Vec<Log>,
     /// In the list as rejected.
@@ -40,6 +45,8 @@ pub struct Lab {
 
 /// One thing that may answer at the home's address.
 pub struct Scenario {
+    /// What tests call it by.
+    pub name: &'static str,
     /// The attacker's number in the threat model, or `good`.
     pub id: &'static str,
     /// What happens.
@@ -65,6 +72,7 @@ impl Lab {
             authority: Authority::new("Lab Encrypt", KeyShape::P384, KeyShape::P384, now),
             other_authority: Authority::new("Other Trust", KeyShape::Rsa2048, KeyShape::Rsa2048, now),
             proxy: Authority::new("Office Proxy", KeyShape::P256, KeyShape::P256, now),
+            proxy_of_markup: Authority::new(MARKUP, KeyShape::P256, KeyShape::P256, now),
             logs: vec![
                 Log::new("Lab log Ash", "First operator", KeyShape::P256),
                 Log::new("Lab log Birch", "Second operator", KeyShape::Rsa2048),
@@ -104,12 +112,17 @@ impl Lab {
 
     /// The site record of the home, for `--site`: its key, read at home.
     pub fn pins(&self) -> String {
+        self.pins_at(HOST)
+    }
+
+    /// The same, where the home answers at `address`: the host, and the port if it is not 443.
+    pub fn pins_at(&self, address: &str) -> String {
         let spki: String = Sha256::digest(self.home_key.subject_public_key_info())
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
         json!({"schema": 1, "kind": "doorlight-pins", "sites": [{
-            "address": HOST,
+            "address": address,
             "key_habit": "keeps",
             "pins": [{"spki_sha256": spki, "origin": "home", "added": rfc3339(self.now)}],
         }]})
@@ -145,7 +158,8 @@ impl Lab {
         };
 
         let scenario =
-            |id, title, chain: &[Vec<u8>], key: &Arc<dyn SigningKey>, pinned, first_sight, codes| Scenario {
+            |name, id, title, chain: &[Vec<u8>], key: &Arc<dyn SigningKey>, pinned, first_sight, codes| Scenario {
+                name,
                 id,
                 title,
                 chain: chain.to_vec(),
@@ -157,6 +171,7 @@ impl Lab {
         vec![
             scenario(
                 "good",
+                "good",
                 "the home itself",
                 &good,
                 &home_signs,
@@ -165,6 +180,7 @@ impl Lab {
                 &["pin-same-key", "sct-valid", "ct-policy-met", "path-added-root", "possession-proven"],
             ),
             scenario(
+                "renewed",
                 "good",
                 "renewed, same key",
                 &renewed,
@@ -174,6 +190,7 @@ impl Lab {
                 &["pin-same-key"],
             ),
             scenario(
+                "renewed-other-ca",
                 "good",
                 "renewed by another CA, same key",
                 &moved,
@@ -184,6 +201,7 @@ impl Lab {
             ),
             scenario(
                 "A1",
+                "A1",
                 "a proxy with its own root",
                 &intercepted(Scts::None),
                 &thief_signs,
@@ -192,6 +210,7 @@ impl Lab {
                 &["path-unknown-issuer", "pin-new-key"],
             ),
             scenario(
+                "A1-root-sent",
                 "A1",
                 "the same, sending its root along",
                 &[intercepted(Scts::None), vec![self.proxy.root.clone()]].concat(),
@@ -202,6 +221,7 @@ impl Lab {
             ),
             scenario(
                 "A2",
+                "A2",
                 "a proxy that invents SCTs",
                 &intercepted(Scts::Forged(from(&logs))),
                 &thief_signs,
@@ -210,6 +230,7 @@ impl Lab {
                 &["path-unknown-issuer", "sct-invalid"],
             ),
             scenario(
+                "A3",
                 "A3",
                 "a proxy that copies the home's SCTs",
                 &intercepted(copied_scts),
@@ -220,6 +241,7 @@ impl Lab {
             ),
             scenario(
                 "A4",
+                "A4",
                 "another public CA was tricked, logged",
                 &self.other_authority.issue(&self.order(2, Scts::From(&logs)), &thief),
                 &thief_signs,
@@ -229,6 +251,7 @@ impl Lab {
             ),
             scenario(
                 "A5",
+                "A5",
                 "the same CA was tricked, logged",
                 &rogue_logged,
                 &thief_signs,
@@ -237,6 +260,7 @@ impl Lab {
                 &["pin-new-key", "sct-valid"],
             ),
             scenario(
+                "A5-home-chain-behind",
                 "A5",
                 "the same, with the home's chain behind it",
                 &[rogue_logged.clone(), good.clone()].concat(),
@@ -246,6 +270,7 @@ impl Lab {
                 &["pin-new-key"],
             ),
             scenario(
+                "A6-unknown",
                 "A6",
                 "SCTs of a log that nobody knows",
                 &rogue(Scts::From(&[&self.unknown_log, &self.unknown_log])),
@@ -255,6 +280,7 @@ impl Lab {
                 &["sct-unknown-logs", "ct-policy-short"],
             ),
             scenario(
+                "A6-rejected",
                 "A6",
                 "SCTs of a rejected log",
                 &rogue(Scts::From(&[&self.rejected_log, logs[0]])),
@@ -264,6 +290,7 @@ impl Lab {
                 &["ct-policy-short"],
             ),
             scenario(
+                "A6-retired",
                 "A6",
                 "SCTs of a log after it was retired",
                 &rogue(Scts::From(&[&self.retired_log, logs[0]])),
@@ -273,6 +300,7 @@ impl Lab {
                 &["ct-policy-short"],
             ),
             scenario(
+                "A9-name",
                 "A9",
                 "a certificate for another host",
                 &self.authority.issue(&elsewhere, &thief),
@@ -282,6 +310,7 @@ impl Lab {
                 &["name-mismatch"],
             ),
             scenario(
+                "A9-expired",
                 "A9",
                 "an expired one of the home",
                 &self.authority.issue(&self.order(100, Scts::From(&logs)), &self.home_key),
@@ -291,6 +320,7 @@ impl Lab {
                 &["validity-expired"],
             ),
             scenario(
+                "A9-weak",
                 "A9",
                 "one with a broken key size (RSA-1024)",
                 &self.authority.issue(&self.order(2, Scts::From(&logs)), &weak),
@@ -300,6 +330,7 @@ impl Lab {
                 &["key-weak", "pin-new-key"],
             ),
             scenario(
+                "A9-malformed",
                 "A9",
                 "a malformed one",
                 &malformed,
@@ -309,6 +340,7 @@ impl Lab {
                 &["certificate-malformed"],
             ),
             scenario(
+                "A9-no-key",
                 "A9",
                 "the home's certificate without its key",
                 &good,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -27,22 +27,32 @@ pub fn signing_key(key: &rcgen::KeyPair) -> Arc<dyn SigningKey> {
     aws_lc_rs::sign::any_supported_type(&der).expect("a key that AWS-LC signs with")
 }
 
+/// TLS that presents `chain`, whatever it is, and signs the handshake with `key`, whether it fits or not.
+///
+/// Nothing is resumed: a resumed session shows no certificate, and what is presented may have been swapped since.
+pub fn tls_config(chain: &[Vec<u8>], key: Arc<dyn SigningKey>) -> Arc<ServerConfig> {
+    let chain = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
+    let resolver = Arc::new(Always(Arc::new(CertifiedKey::new(chain, key))));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("TLS 1.2 and 1.3")
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Arc::new(config)
+}
+
 impl Server {
     /// Presents `chain`, whatever it is, and signs the handshake with `key`, whether it fits or not.
     pub fn start(chain: &[Vec<u8>], key: Arc<dyn SigningKey>) -> Self {
-        let chain = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
-        let resolver = Arc::new(Always(Arc::new(CertifiedKey::new(chain, key))));
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("TLS 1.2 and 1.3")
-            .with_no_client_auth()
-            .with_cert_resolver(resolver);
+        let config = tls_config(chain, key);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
-            let (requests, stop, config) = (Arc::clone(&requests), Arc::clone(&stop), Arc::new(config));
+            let (requests, stop, config) = (Arc::clone(&requests), Arc::clone(&stop), config);
             move || {
                 for stream in listener.incoming() {
                     if stop.load(Ordering::SeqCst) {
