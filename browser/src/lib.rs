@@ -7,9 +7,11 @@
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::Poll;
+use core::time::Duration;
 
 use doorlight::examination::{Conclusion, Examination, Step};
 use doorlight::signature::{Algorithm, Answers, Curve, Hash, SignatureCheck};
+use doorlight::time::Timestamp;
 use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -41,6 +43,17 @@ pub fn is_available() -> bool {
     let member = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
     let crypto = member(&js_sys::global(), "crypto");
     crypto.and_then(|crypto| member(&crypto, "subtle")).is_some_and(|subtle| subtle.is_object())
+}
+
+/// The time now, by this device's clock.
+pub fn now() -> Timestamp {
+    timestamp(js_sys::Date::now()).unwrap_or(Timestamp::from_millis(0))
+}
+
+/// From milliseconds as JavaScript counts them; `None` for what is no time after 1970. The standard library's one checked way from `f64`
+/// to an integer is by the seconds of a `Duration`.
+pub fn timestamp(millis: f64) -> Option<Timestamp> {
+    Duration::try_from_secs_f64(millis).ok().map(|duration| Timestamp::from_millis(duration.as_secs()))
 }
 
 /// Runs an examination to its end.

@@ -1,1 +1,164 @@
-//! placeholder
+//! Doorlight's extension: stops before the page until the certificate is checked.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | the way from a look to the light | [`keeper`] |
+//! | how certificates are seen | [`capture`] |
+//! | what keeps requests back | [`gate`], and `static/veil.js` for pages that make none |
+//! | what the browser reports | [`events`] |
+//! | how an address stands in this session | [`standing`] |
+//! | what is kept, and where | [`store`], [`settings`], [`journal`] |
+//! | the pages | [`pages`], and what they ask: [`message`], [`answer`] |
+//! | the toolbar | [`light`] |
+//! | the browser's own interface | [`api`] |
+//!
+//! `static/background.js` registers the listeners in its first turn, because Chromium loses the event that woke a worker if its listener comes
+//! later, and hands every event to the functions below.
+
+pub mod answer;
+pub mod api;
+pub mod capture;
+pub mod events;
+pub mod gate;
+pub mod intermediates;
+pub mod journal;
+pub mod keeper;
+pub mod light;
+pub mod message;
+pub mod pages;
+pub mod settings;
+pub mod standing;
+pub mod store;
+
+use std::rc::Rc;
+
+use js_sys::Promise;
+use serde_json::json;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+
+use crate::answer::Sender;
+use crate::events::Details;
+use crate::keeper::{Browser, Keeper};
+
+/// The background, started.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Background(Rc<Keeper>);
+
+/// Starts the background: reads what is kept.
+///
+/// # Errors
+/// The browser's storage does not answer. Every gate stays shut then.
+#[wasm_bindgen]
+pub async fn start() -> Result<Background, JsValue> {
+    Keeper::start().await.map(Background).map_err(|error| js_sys::Error::new(&error.to_string()).into())
+}
+
+/// Shows one of the extension's pages.
+#[wasm_bindgen]
+pub async fn show_page(page: String) {
+    pages::show(&page).await;
+}
+
+fn promise(work: impl Future<Output = serde_json::Value> + 'static) -> Promise {
+    future_to_promise(async move { Ok(api::to_js(&work.await)) })
+}
+
+#[wasm_bindgen]
+impl Background {
+    /// `runtime.onMessage`.
+    pub fn message(&self, message: &JsValue, sender: &JsValue) -> Promise {
+        let (keeper, message) = (Rc::clone(&self.0), api::from_js(message));
+        let sender = Sender::read(&api::from_js(sender));
+        promise(async move { answer::answer(&keeper, message, &sender).await })
+    }
+
+    /// Firefox: `webRequest.onBeforeRequest`, blocking. What cannot be understood is cancelled.
+    pub fn before_request(&self, details: &JsValue) -> Promise {
+        let (keeper, details) = (Rc::clone(&self.0), Details::read(details));
+        promise(async move {
+            match details {
+                Some(details) => events::before_request(&keeper, &details).await,
+                None => json!({"cancel": true}),
+            }
+        })
+    }
+
+    /// `webRequest.onHeadersReceived`; blocking in Firefox.
+    pub fn headers_received(&self, details: &JsValue) -> Promise {
+        let (keeper, raw, read) = (Rc::clone(&self.0), details.clone(), Details::read(details));
+        promise(async move {
+            match (read, &keeper.browser) {
+                (Some(details), Browser::Firefox(_)) => events::headers_received(&keeper, &details).await,
+                (Some(details), Browser::Chromium(_)) => {
+                    events::security_seen(&keeper, &details, &raw).await;
+                    json!({})
+                }
+                (None, _) => json!({"cancel": true}),
+            }
+        })
+    }
+
+    /// `webRequest.onErrorOccurred`.
+    pub fn request_failed(&self, details: &JsValue) {
+        if let Some(details) = Details::read(details) {
+            events::request_failed(&self.0, &details);
+        }
+    }
+
+    /// Chromium: `webRequest.onBeforeRedirect`.
+    pub fn redirected(&self, details: &JsValue) -> Promise {
+        let (keeper, details) = (Rc::clone(&self.0), Details::read(details));
+        promise(async move {
+            if let Some(details) = details {
+                events::redirected(&keeper, &details).await;
+            }
+            json!({})
+        })
+    }
+
+    /// Chromium: `debugger.onDetach` with the reason `canceled_by_user`.
+    pub fn look_ended(&self) {
+        if let Browser::Chromium(chromium) = &self.0.browser {
+            chromium.ended();
+        }
+    }
+
+    /// Chromium: whether `securityInfo` is known to be there or not.
+    pub fn has_security_info(&self) -> Option<bool> {
+        match &self.0.browser {
+            Browser::Chromium(chromium) => chromium.has_security_info(),
+            Browser::Firefox(_) => None,
+        }
+    }
+
+    /// `alarms.onAlarm`: the time it was set for, in milliseconds since 1970.
+    pub fn alarm(&self, scheduled: f64) -> Promise {
+        let keeper = Rc::clone(&self.0);
+        promise(async move {
+            if let Some(scheduled) = doorlight_browser::timestamp(scheduled) {
+                events::alarm(&keeper, scheduled).await;
+            }
+            json!({})
+        })
+    }
+
+    /// The network changed.
+    pub fn network_changed(&self) -> Promise {
+        let keeper = Rc::clone(&self.0);
+        promise(async move {
+            events::network_changed(&keeper).await;
+            json!({})
+        })
+    }
+
+    /// `permissions.onAdded` and `onRemoved`, and the start after an installation, an update or of the browser.
+    pub fn permissions_changed(&self) -> Promise {
+        let keeper = Rc::clone(&self.0);
+        promise(async move {
+            events::permissions_changed(&keeper).await;
+            json!({})
+        })
+    }
+}

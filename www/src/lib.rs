@@ -2,8 +2,6 @@
 //!
 //! Everything happens on the page; nothing is sent anywhere.
 
-use core::time::Duration;
-
 use doorlight::address::Address;
 use doorlight::certificate;
 use doorlight::chain::Chain;
@@ -12,7 +10,6 @@ use doorlight::ct::policy;
 use doorlight::examination::{Examination, Knowledge, Observation, Possession, Seen, Site};
 use doorlight::pins::Pins;
 use doorlight::roots::Roots;
-use doorlight::time::Timestamp;
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -87,7 +84,7 @@ impl Doorlight {
         pins: Option<Vec<u8>>,
     ) -> Result<String, JsValue> {
         let address: Address = address.parse().map_err(|error| failure("address", &error))?;
-        let at = timestamp(at).ok_or_else(|| failure("time", &"not a time after 1970"))?;
+        let at = doorlight_browser::timestamp(at).ok_or_else(|| failure("time", &"not a time after 1970"))?;
         let chain = Chain::read(&chain).map_err(|error| failure(error.code(), &error))?;
         let pins = match pins {
             Some(json) => Pins::from_json(&json).map_err(|error| failure(error.code(), &error))?,
@@ -112,11 +109,6 @@ impl Doorlight {
         let examination = Examination::new(&observation, knowledge);
         Ok(doorlight_browser::run(&examination).await.report.to_json())
     }
-}
-
-/// Whole milliseconds. The standard library's one checked way from `f64` to an integer is by the seconds of a `Duration`.
-fn timestamp(millis: f64) -> Option<Timestamp> {
-    Duration::try_from_secs_f64(millis).ok().map(|duration| Timestamp::from_millis(duration.as_secs()))
 }
 
 fn failure(code: &str, error: &impl ToString) -> JsValue {

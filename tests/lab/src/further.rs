@@ -2,7 +2,7 @@
 
 use rcgen::{CertificateParams, CustomExtension, DnType, KeyPair, SanType};
 
-use crate::authority::{Authority, KeyShape, Order, Scts, key};
+use crate::authority::{Authority, KeyShape, Scts, key};
 use crate::scenario::{HOST, Lab, MARKUP, Scenario};
 use crate::server::signing_key;
 
@@ -38,9 +38,9 @@ impl Lab {
         vec![
             good("good-second", "another certificate of the home, same key", second),
             Scenario {
-                pinned: "unchecked",
-                first_sight: "unchecked",
-                codes: &["path-incomplete"],
+                pinned: "danger",
+                first_sight: "danger",
+                codes: &["path-unknown-issuer"],
                 ..good("leaf-only", "the home's certificate without its intermediate", alone)
             },
         ]
@@ -108,16 +108,18 @@ impl Lab {
             }
         });
         let invisible = changed(&|params| {
-            let organisation = "Home\u{202e}tset.uban.iu\u{202c}\u{200b}\u{2066} trusted\u{feff}\n\tline two\u{7}";
+            let organisation =
+                "Home\u{202e}tset.uban.iu\u{202c}\u{200b}\u{2066} trusted\u{feff}\n\tline two\u{7}";
             params.distinguished_name.push(DnType::OrganizationName, organisation);
-            params.distinguished_name.push(DnType::CommonName, format!("\u{200f}{HOST}\u{200d}\u{2028}\u{0}"));
+            params
+                .distinguished_name
+                .push(DnType::CommonName, format!("\u{200f}{HOST}\u{200d}\u{2028}\u{0}"));
         });
         let many_names = changed(&|params| {
             params.subject_alt_names.extend((0..1_999).map(|n| dns(&format!("n{n:04}.ui.nabu.test"))));
         });
         let strangers = (1..=9).flat_map(|n| {
-            let stranger =
-                Authority::new(&format!("Stranger {n}"), KeyShape::P256, KeyShape::P256, self.now);
+            let stranger = Authority::new(&format!("Stranger {n}"), KeyShape::P256, KeyShape::P256, self.now);
             [stranger.intermediate, stranger.root]
         });
         let long_chain = self.authority.issue(&logged, &thief).into_iter().chain(strangers).collect();

@@ -4,7 +4,14 @@
 
 pub mod authority;
 pub mod cli;
+pub mod control;
+pub mod door;
+pub mod further;
+pub mod home;
+pub mod http;
+pub mod journal;
 pub mod log;
+pub mod pages;
 pub mod scenario;
 pub mod server;
 pub mod weak;

@@ -44,6 +44,7 @@ pub struct Lab {
 }
 
 /// One thing that may answer at the home's address.
+#[derive(Clone)]
 pub struct Scenario {
     /// What tests call it by.
     pub name: &'static str,
@@ -158,15 +159,17 @@ impl Lab {
         };
 
         let scenario =
-            |name, id, title, chain: &[Vec<u8>], key: &Arc<dyn SigningKey>, pinned, first_sight, codes| Scenario {
-                name,
-                id,
-                title,
-                chain: chain.to_vec(),
-                key: Arc::clone(key),
-                pinned,
-                first_sight,
-                codes,
+            |name, id, title, chain: &[Vec<u8>], key: &Arc<dyn SigningKey>, pinned, first_sight, codes| {
+                Scenario {
+                    name,
+                    id,
+                    title,
+                    chain: chain.to_vec(),
+                    key: Arc::clone(key),
+                    pinned,
+                    first_sight,
+                    codes,
+                }
             };
         vec![
             scenario(

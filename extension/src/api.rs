@@ -1,0 +1,275 @@
+//! The one seam to the browser: everything that is called of `chrome.*`, which Firefox has under the same name.
+//!
+//! Arguments and answers are JSON. A missing function or a refused call is an [`ApiError`], never a trap: the externs are declared as fallible
+//! functions that return a promise, because `async` externs trap where the function is missing.
+
+use js_sys::{Function, JSON, Promise, Reflect};
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+/// The browser refused or lacks something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{call}: {reason}")]
+pub struct ApiError {
+    /// What was called.
+    pub call: &'static str,
+    /// What the browser said.
+    pub reason: String,
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(thread_local_v2, js_name = chrome)]
+    static CHROME: JsValue;
+
+    #[wasm_bindgen(catch, js_name = fetch)]
+    fn js_fetch(url: &str, init: &JsValue) -> Result<Promise, JsValue>;
+}
+
+/// JSON to JavaScript.
+pub fn to_js(value: &Value) -> JsValue {
+    // What serde_json writes is JSON.
+    JSON::parse(&value.to_string()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// JavaScript to JSON; what JSON cannot say is left out.
+pub fn from_js(value: &JsValue) -> Value {
+    let text = JSON::stringify(value).ok().and_then(|text| text.as_string());
+    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null)
+}
+
+/// A member of an object, `undefined` where there is none.
+pub fn member(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// Calls `chrome.PATH(arguments)` without waiting.
+fn start(call: &'static str, arguments: &[Value]) -> Result<JsValue, ApiError> {
+    let failed = |reason: JsValue| ApiError { call, reason: reason_of(&reason) };
+    let (owner, name) = call.rsplit_once('.').unwrap_or(("", call));
+    let owner = owner.split('.').fold(CHROME.with(JsValue::clone), |object, name| member(&object, name));
+    let function: Function =
+        member(&owner, name).dyn_into().map_err(|_| ApiError { call, reason: "missing".into() })?;
+    let arguments = arguments.iter().map(to_js).collect::<js_sys::Array>();
+    function.apply(&owner, &arguments).map_err(failed)
+}
+
+/// Calls `chrome.PATH(arguments)` and waits for the answer.
+async fn call_js(call: &'static str, arguments: &[Value]) -> Result<JsValue, ApiError> {
+    let started = start(call, arguments)?;
+    let failed = |reason: JsValue| ApiError { call, reason: reason_of(&reason) };
+    JsFuture::from(Promise::resolve(&started)).await.map_err(failed)
+}
+
+/// The same, with the answer in JSON.
+async fn call(path: &'static str, arguments: &[Value]) -> Result<Value, ApiError> {
+    Ok(from_js(&call_js(path, arguments).await?))
+}
+
+/// What an exception or a rejected promise says.
+pub fn reason_of(error: &JsValue) -> String {
+    let message = member(error, "message").as_string().or_else(|| error.as_string());
+    doorlight::text::printable(&message.unwrap_or_else(|| "no reason given".into()))
+}
+
+/// `storage.local.get` for all keys.
+pub async fn local_all() -> Result<Value, ApiError> {
+    call("storage.local.get", &[Value::Null]).await
+}
+
+/// `storage.local.set`.
+pub async fn local_set(entries: Value) -> Result<(), ApiError> {
+    call("storage.local.set", &[entries]).await.map(drop)
+}
+
+/// `storage.session.get` for one key.
+pub async fn session_get(key: &str) -> Result<Value, ApiError> {
+    Ok(call("storage.session.get", &[json!(key)]).await?.get(key).cloned().unwrap_or(Value::Null))
+}
+
+/// `storage.session.set`.
+pub async fn session_set(entries: Value) -> Result<(), ApiError> {
+    call("storage.session.set", &[entries]).await.map(drop)
+}
+
+/// An own file's URL.
+pub fn own_url(path: &str) -> String {
+    start("runtime.getURL", &[json!(path)]).ok().and_then(|url| url.as_string()).unwrap_or_default()
+}
+
+/// The extension's ID: in Chromium the host of its pages too.
+pub fn own_id() -> String {
+    member(&member(&CHROME.with(JsValue::clone), "runtime"), "id").as_string().unwrap_or_default()
+}
+
+/// True where `chrome.PATH` is there.
+pub fn has(path: &str) -> bool {
+    let found = path.split('.').fold(CHROME.with(JsValue::clone), |object, name| member(&object, name));
+    !found.is_undefined() && !found.is_null()
+}
+
+/// A fetch; the answer is the response.
+pub async fn fetch(url: &str, init: &JsValue) -> Result<JsValue, JsValue> {
+    JsFuture::from(js_fetch(url, init)?).await
+}
+
+/// The host patterns that the user has granted.
+pub async fn granted_patterns() -> Result<Vec<String>, ApiError> {
+    let all = call("permissions.getAll", &[]).await?;
+    let origins = all.get("origins").and_then(Value::as_array).cloned().unwrap_or_default();
+    Ok(origins.iter().filter_map(|one| one.as_str().map(Into::into)).collect())
+}
+
+/// True where the user has granted a host pattern.
+pub async fn is_granted(pattern: &str) -> bool {
+    call("permissions.contains", &[json!({"origins": [pattern]})]).await == Ok(Value::Bool(true))
+}
+
+/// Gives a host pattern back.
+pub async fn give_back(pattern: &str) -> Result<(), ApiError> {
+    call("permissions.remove", &[json!({"origins": [pattern]})]).await.map(drop)
+}
+
+/// A tab, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Tab {
+    /// The browser's number.
+    pub id: i32,
+    /// What it shows; absent where no permission says so.
+    #[serde(default)]
+    pub url: String,
+}
+
+/// The tabs that show something under one of the host patterns.
+pub async fn tabs(patterns: &[String]) -> Vec<Tab> {
+    if patterns.is_empty() {
+        return Vec::new();
+    }
+    let found = call("tabs.query", &[json!({"url": patterns})]).await.unwrap_or(Value::Null);
+    serde_json::from_value(found).unwrap_or_default()
+}
+
+/// Sends a tab elsewhere.
+pub async fn send_tab(tab: i32, url: &str) -> Result<(), ApiError> {
+    call("tabs.update", &[json!(tab), json!({"url": url})]).await.map(drop)
+}
+
+/// Opens a tab.
+pub async fn open_tab(url: &str) -> Result<(), ApiError> {
+    call("tabs.create", &[json!({"url": url})]).await.map(drop)
+}
+
+/// Sets the toolbar's sign for one tab. A tab that has gone in the meantime is no error.
+pub async fn set_action(tab: i32, icons: Value, badge: &str, color: &str, title: &str) {
+    let _ = call("action.setIcon", &[json!({"tabId": tab, "path": icons})]).await;
+    let _ = call("action.setBadgeText", &[json!({"tabId": tab, "text": badge})]).await;
+    let _ = call("action.setBadgeBackgroundColor", &[json!({"tabId": tab, "color": color})]).await;
+    let _ = call("action.setTitle", &[json!({"tabId": tab, "title": title})]).await;
+}
+
+/// A text of the locale files.
+pub fn text(key: &str, substitutions: &[&str]) -> String {
+    let found = start("i18n.getMessage", &[json!(key), json!(substitutions)]);
+    found.ok().and_then(|text| text.as_string()).unwrap_or_default()
+}
+
+/// Sets an alarm at a time in milliseconds since 1970.
+pub async fn set_alarm(name: &str, when: u64) -> Result<(), ApiError> {
+    call("alarms.create", &[json!(name), json!({"when": when})]).await.map(drop)
+}
+
+/// Sets an alarm every minute, where it is not set yet.
+pub async fn set_minute_alarm(name: &str) -> Result<(), ApiError> {
+    if call("alarms.get", &[json!(name)]).await?.is_object() {
+        return Ok(());
+    }
+    call("alarms.create", &[json!(name), json!({"periodInMinutes": 1})]).await.map(drop)
+}
+
+/// Takes an alarm back.
+pub async fn clear_alarm(name: &str) {
+    let _ = call("alarms.clear", &[json!(name)]).await;
+}
+
+/// The content scripts registered at run time.
+pub async fn content_scripts() -> Result<Vec<Value>, ApiError> {
+    let found = call("scripting.getRegisteredContentScripts", &[]).await?;
+    Ok(found.as_array().cloned().unwrap_or_default())
+}
+
+/// Registers a content script, in the place of the one with the same ID.
+pub async fn register_content_script(script: Value) -> Result<(), ApiError> {
+    let is_known = content_scripts().await?.iter().any(|known| known.get("id") == script.get("id"));
+    let path = if is_known { "scripting.updateContentScripts" } else { "scripting.registerContentScripts" };
+    call(path, &[json!([script])]).await.map(drop)
+}
+
+/// Takes a content script back.
+pub async fn unregister_content_script(id: &str) -> Result<(), ApiError> {
+    if content_scripts().await?.iter().any(|known| known.get("id") == Some(&json!(id))) {
+        call("scripting.unregisterContentScripts", &[json!({"ids": [id]})]).await?;
+    }
+    Ok(())
+}
+
+/// Runs a file in a tab that is open already.
+pub async fn run_in_tab(tab: i32, file: &str) {
+    let target = json!({"target": {"tabId": tab, "allFrames": true}, "files": [file]});
+    let _ = call("scripting.executeScript", &[target]).await;
+}
+
+/// The rules that stay (`dynamic`) or end with the browser (`session`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rules {
+    /// Kept across restarts and updates.
+    Dynamic,
+    /// Gone with the browser.
+    Session,
+}
+
+/// The rules that are in force.
+pub async fn rules(kind: Rules) -> Result<Vec<Value>, ApiError> {
+    let path = match kind {
+        Rules::Dynamic => "declarativeNetRequest.getDynamicRules",
+        Rules::Session => "declarativeNetRequest.getSessionRules",
+    };
+    Ok(call(path, &[]).await?.as_array().cloned().unwrap_or_default())
+}
+
+/// Puts `wanted` in the place of all rules, in one step.
+pub async fn replace_rules(kind: Rules, wanted: &[Value]) -> Result<(), ApiError> {
+    let present = rules(kind).await?;
+    let ids: Vec<&Value> = present.iter().filter_map(|rule| rule.get("id")).collect();
+    let path = match kind {
+        Rules::Dynamic => "declarativeNetRequest.updateDynamicRules",
+        Rules::Session => "declarativeNetRequest.updateSessionRules",
+    };
+    call(path, &[json!({"removeRuleIds": ids, "addRules": wanted})]).await.map(drop)
+}
+
+/// What Firefox knows of the connection that carried a response. `rawDER` makes it slower.
+pub async fn security_info(request: &str, with_chain: bool) -> Result<Value, ApiError> {
+    let options = json!({"certificateChain": with_chain, "rawDER": with_chain});
+    call("webRequest.getSecurityInfo", &[json!(request), options]).await
+}
+
+/// The targets that the debugger knows.
+pub async fn debugger_targets() -> Result<Vec<Value>, ApiError> {
+    Ok(call("debugger.getTargets", &[]).await?.as_array().cloned().unwrap_or_default())
+}
+
+/// Attaches the debugger.
+pub async fn debugger_attach(target: &Value) -> Result<(), ApiError> {
+    call("debugger.attach", &[target.clone(), json!("1.3")]).await.map(drop)
+}
+
+/// A command over the debugger.
+pub async fn debugger_send(target: &Value, method: &str, parameters: Value) -> Result<Value, ApiError> {
+    call("debugger.sendCommand", &[target.clone(), json!(method), parameters]).await
+}
+
+/// Detaches the debugger.
+pub async fn debugger_detach(target: &Value) {
+    let _ = call("debugger.detach", &[target.clone()]).await;
+}

@@ -1,0 +1,558 @@
+//! The keeper of the gate: holds what is known, and runs the one way from a look to the light.
+//!
+//! ```text
+//! look (capture) ─► judge (core) ─► conclude: site record ─► standing ─► gate ─► light, tabs, alarm
+//! ```
+//!
+//! The order in `conclude` matters: everything is written down before the gate opens, so that a worker that is killed at any point leaves the gate shut
+//! or an open one with its end in storage. No borrow is held over an `await`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use doorlight::address::{Address, Host};
+use doorlight::certificate::{Certificate, split};
+use doorlight::chain::Chain;
+use doorlight::ct::log_list::{LogList, LogLists, Provenance};
+use doorlight::ct::policy;
+use doorlight::evidence::{Check, Code, Outcome};
+use doorlight::examination::{self, Conclusion, Examination, Knowledge, Observation, Possession, Seen, Site};
+use doorlight::pins::Pins;
+use doorlight::report::Report;
+use doorlight::roots::Roots;
+use doorlight::site::{Continuity, SiteRecord};
+use doorlight::time::Timestamp;
+use doorlight::verdict::Verdict;
+use doorlight_browser::now;
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+
+use crate::api;
+use crate::capture::chromium::Chromium;
+use crate::capture::firefox::Firefox;
+use crate::capture::{Capture, CaptureError, Captured};
+use crate::gate;
+use crate::intermediates;
+use crate::journal::{self, Entry, Event};
+use crate::light;
+use crate::message::{Light, Trouble};
+use crate::settings::Settings;
+use crate::standing::{Standing, Way};
+use crate::store::{self, Kept};
+
+/// How often a look is taken again because the network changed under it.
+const MAX_LOOKS: u32 = 3;
+/// The alarm at the end of a good check.
+pub const EXPIRY: &str = "expiry";
+/// The alarm that notices a machine that slept, while a guarded page is open.
+pub const TICK: &str = "tick";
+
+/// Which browser this is, and how it shows certificates.
+#[derive(Debug)]
+pub enum Browser {
+    /// Firefox.
+    Firefox(Firefox),
+    /// Chromium.
+    Chromium(Chromium),
+}
+
+impl Browser {
+    /// Told apart by what they have: only Firefox shows the security of a request.
+    pub fn detect() -> Self {
+        if api::has("webRequest.getSecurityInfo") {
+            Self::Firefox(Firefox::default())
+        } else {
+            Self::Chromium(Chromium::default())
+        }
+    }
+
+    async fn look(&self, address: &Address) -> Result<Captured, CaptureError> {
+        match self {
+            Self::Firefox(firefox) => firefox.look(address).await,
+            Self::Chromium(chromium) => chromium.look(address).await,
+        }
+    }
+
+    /// The name of the way certificates are seen.
+    pub fn capture_name(&self) -> &'static str {
+        match self {
+            Self::Firefox(firefox) => firefox.name(),
+            Self::Chromium(chromium) => chromium.name(),
+        }
+    }
+
+    /// True for Chromium: rules shut the gate there.
+    pub fn has_rules(&self) -> bool {
+        matches!(self, Self::Chromium(_))
+    }
+}
+
+/// Whom to believe: from the settings.
+#[derive(Debug)]
+pub struct Believed {
+    /// Roots.
+    pub roots: Roots,
+    /// Lists of logs.
+    pub log_lists: LogLists,
+    /// What of the user's own could not be read; nothing of it counts then.
+    pub trouble: Option<Trouble>,
+}
+
+impl Believed {
+    /// Reads the user's own roots and list.
+    pub fn new(settings: &Settings) -> Self {
+        let mut trouble = None;
+        let mut roots = Roots::mozilla();
+        if !settings.roots.trim().is_empty() {
+            let added = split(settings.roots.as_bytes())
+                .map_err(|error| error.to_string())
+                .and_then(|ders| roots.add(&ders).map_err(|error| error.to_string()));
+            if let Err(detail) = added {
+                roots = Roots::mozilla();
+                trouble = Some(Trouble { code: "roots-unreadable".into(), detail });
+            }
+        }
+        let own = (!settings.log_list.trim().is_empty())
+            .then(|| LogList::parse(settings.log_list.as_bytes(), Provenance::Unsigned));
+        let log_lists = match own {
+            Some(Ok(list)) => LogLists::new(vec![list]),
+            Some(Err(error)) => {
+                trouble = Some(Trouble { code: "log-list-unreadable".into(), detail: error.to_string() });
+                LogLists::new(Vec::new())
+            }
+            None => LogLists::shipped().unwrap_or_else(|_| LogLists::new(Vec::new())),
+        };
+        Self { roots, log_lists, trouble }
+    }
+}
+
+/// What came of a look.
+struct Judged {
+    report: Report,
+    pem: String,
+    /// The chain, and what it means for the site record.
+    chain: Option<(Chain, Option<Continuity>)>,
+}
+
+/// Everything the background knows.
+#[derive(Debug)]
+pub struct Keeper {
+    /// The browser.
+    pub browser: Browser,
+    /// What outlives the browser.
+    pub kept: RefCell<Kept>,
+    /// What does not.
+    pub standings: RefCell<BTreeMap<Address, Standing>>,
+    /// The hosts that the user gave permission for.
+    pub granted: RefCell<BTreeSet<Host>>,
+    /// Whom to believe.
+    pub believed: RefCell<Rc<Believed>>,
+    /// What could not be stored last.
+    pub not_stored: RefCell<Option<Trouble>>,
+    running: RefCell<BTreeMap<Address, Promise>>,
+    /// Rises whenever what was seen before counts no longer.
+    network: Cell<u32>,
+}
+
+impl Keeper {
+    /// Reads what is kept, and shuts every gate that nothing says is open.
+    pub async fn start() -> Result<Rc<Self>, api::ApiError> {
+        let kept = store::load().await?;
+        let believed = Rc::new(Believed::new(&kept.settings));
+        let keeper = Rc::new(Self {
+            browser: Browser::detect(),
+            kept: RefCell::new(kept),
+            standings: RefCell::new(store::load_standings().await),
+            granted: RefCell::default(),
+            believed: RefCell::new(believed),
+            not_stored: RefCell::default(),
+            running: RefCell::default(),
+            network: Cell::new(0),
+        });
+        if let Browser::Chromium(chromium) = &keeper.browser {
+            chromium.recall(api::session_get("has_security_info").await.ok().and_then(|known| known.as_bool()));
+        }
+        keeper.read_permissions().await;
+        keeper.set_gate().await;
+        Ok(keeper)
+    }
+
+    /// Reads which hosts the user gave permission for.
+    pub async fn read_permissions(&self) {
+        if let Ok(patterns) = api::granted_patterns().await {
+            *self.granted.borrow_mut() =
+                patterns.iter().filter_map(|pattern| gate::host_of_pattern(pattern)).collect();
+        }
+    }
+
+    /// The guarded addresses. Where the pins cannot be read, the permissions still tell the hosts.
+    pub fn guarded(&self) -> BTreeSet<Address> {
+        match &self.kept.borrow().pins {
+            Ok(pins) => pins.sites().iter().map(|site| site.address.clone()).collect(),
+            Err(_) => self
+                .granted
+                .borrow()
+                .iter()
+                .map(|host| Address { host: host.clone(), port: 443 })
+                .chain(self.standings.borrow().keys().cloned())
+                .collect(),
+        }
+    }
+
+    /// The guarded hosts that there is a permission for.
+    pub fn guarded_hosts(&self) -> BTreeSet<Host> {
+        let granted = self.granted.borrow();
+        self.guarded().into_iter().map(|address| address.host).filter(|host| granted.contains(host)).collect()
+    }
+
+    /// True for an address that the user added. Where the pins cannot be read, every port of a host with a permission counts.
+    pub fn is_guarded(&self, address: &Address) -> bool {
+        match &self.kept.borrow().pins {
+            Ok(pins) => pins.site(address).is_some(),
+            Err(_) => self.granted.borrow().contains(&address.host),
+        }
+    }
+
+    /// True where some port of the host is guarded.
+    pub fn is_host_guarded(&self, host: &Host) -> bool {
+        self.guarded().iter().any(|address| address.host == *host)
+    }
+
+    /// The standing of an address.
+    pub fn standing(&self, address: &Address) -> Standing {
+        self.standings.borrow().get(address).cloned().unwrap_or_default()
+    }
+
+    /// Whether a request to an address may pass now.
+    pub fn way(&self, address: &Address) -> Way {
+        if !self.is_guarded(address) {
+            return Way::Shut;
+        }
+        self.standings.borrow().get(address).map_or(Way::Shut, |standing| standing.way(now()))
+    }
+
+    /// The record of an address.
+    pub fn record(&self, address: &Address) -> Option<SiteRecord> {
+        self.kept.borrow().pins.as_ref().ok().and_then(|pins| pins.site(address).cloned())
+    }
+
+    /// Changes the site records and keeps them. `None` where they cannot be read.
+    pub async fn change_pins<T>(&self, change: impl FnOnce(&mut Pins) -> T) -> Option<T> {
+        let (result, pins) = {
+            let mut kept = self.kept.borrow_mut();
+            let pins = kept.pins.as_mut().ok()?;
+            let before = pins.clone();
+            let result = change(pins);
+            (result, (*pins != before).then(|| pins.clone()))
+        };
+        if let Some(pins) = pins {
+            self.stored(store::save_pins(&pins).await);
+        }
+        Some(result)
+    }
+
+    /// Notes that something could not be stored; it is kept in memory, and tried again with the next change.
+    pub fn stored(&self, result: Result<(), api::ApiError>) {
+        *self.not_stored.borrow_mut() = match result {
+            Ok(()) => None,
+            Err(error) => Some(Trouble { code: "not-stored".into(), detail: error.to_string() }),
+        };
+    }
+
+    /// Adds to the journal.
+    pub async fn note(&self, address: Option<&Address>, what: Event, detail: String) {
+        let address = address.map(Address::to_string).unwrap_or_default();
+        let entry = Entry { at: now(), address, what, detail };
+        let journal = {
+            let mut kept = self.kept.borrow_mut();
+            journal::note(&mut kept.journal, entry);
+            kept.journal.clone()
+        };
+        // A journal that cannot be kept must not hide that pins could not.
+        let _ = store::save_journal(&journal).await;
+    }
+
+    /// What is seen from now on counts, what was seen before does not.
+    pub fn expire(&self, address: Option<&Address>) {
+        self.network.set(self.network.get().wrapping_add(1));
+        for (of, standing) in self.standings.borrow_mut().iter_mut() {
+            if address.is_none_or(|address| address == of) {
+                standing.expire();
+            }
+        }
+    }
+
+    /// Checks an address. Whoever asks meanwhile waits for the same check.
+    pub async fn check(self: &Rc<Self>, address: &Address) {
+        let running = self.running.borrow().get(address).cloned();
+        let check = running.unwrap_or_else(|| {
+            let check = future_to_promise({
+                let (keeper, address) = (Rc::clone(self), address.clone());
+                async move {
+                    keeper.check_now(&address).await;
+                    keeper.running.borrow_mut().remove(&address);
+                    Ok(JsValue::UNDEFINED)
+                }
+            });
+            self.running.borrow_mut().insert(address.clone(), check.clone());
+            check
+        });
+        // The check itself cannot fail.
+        let _ = JsFuture::from(check).await;
+    }
+
+    async fn check_now(&self, address: &Address) {
+        for _ in 0..MAX_LOOKS {
+            let network = self.network.get();
+            let judged = match self.browser.look(address).await {
+                Ok(captured) => self.judge(address, &captured).await,
+                Err(error) => Judged {
+                    report: examination::unseen(address, now(), error.code(), error.reason()),
+                    pem: String::new(),
+                    chain: None,
+                },
+            };
+            if network == self.network.get() {
+                self.conclude(address, judged).await;
+                break;
+            }
+        }
+        self.remember_capture().await;
+    }
+
+    /// Takes in a chain that was seen on a connection of the page's own, and says whether the way is open after it.
+    pub async fn saw(&self, address: &Address, captured: &Captured) -> Way {
+        let judged = self.judge(address, captured).await;
+        self.conclude(address, judged).await;
+        self.way(address)
+    }
+
+    /// Takes in something that was seen without a certificate.
+    pub async fn saw_without(&self, address: &Address, code: Code, reason: &str) {
+        let report = examination::unseen(address, now(), code, reason);
+        self.conclude(address, Judged { report, pem: String::new(), chain: None }).await;
+    }
+
+    async fn judge(&self, address: &Address, captured: &Captured) -> Judged {
+        let at = now();
+        let pem = captured.ders.iter().filter_map(|der| Certificate::from_der(der).ok());
+        let pem = pem.map(|certificate| certificate.pem()).collect();
+        let chain = match Chain::presented(&captured.ders) {
+            Ok(chain) => chain,
+            Err(error) => {
+                let report = examination::unreadable(address, at, captured.seen, error);
+                return Judged { report, pem, chain: None };
+            }
+        };
+        let record = self.record(address);
+        let mut intermediates = self.kept.borrow().intermediates.clone();
+        let Conclusion { mut report, mut continuity } =
+            self.examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates).await;
+        for _ in 0..intermediates::MAX_FETCHES {
+            let fetched = intermediates::fetch(&report).await;
+            if fetched.is_empty() {
+                break;
+            }
+            intermediates.extend(fetched);
+            Conclusion { report, continuity } =
+                self.examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates).await;
+        }
+        if report.verdict == Verdict::Trusted {
+            let new = {
+                let mut kept = self.kept.borrow_mut();
+                let others = [chain.others(), &intermediates].concat();
+                kept.add_intermediates(&others).then(|| kept.intermediates.clone())
+            };
+            if let Some(intermediates) = new {
+                // They are a convenience; without room they come again.
+                let _ = store::save_intermediates(&intermediates).await;
+            }
+        }
+        Judged { report, pem, chain: Some((chain, continuity)) }
+    }
+
+    /// Judges a chain in the light of a record; nothing is remembered.
+    pub async fn examine(
+        &self,
+        address: &Address,
+        chain: &Chain,
+        seen: Seen,
+        at: Timestamp,
+        record: Option<&SiteRecord>,
+        intermediates: &[Certificate],
+    ) -> Conclusion {
+        let believed = Rc::clone(&self.believed.borrow());
+        let (is_readable, requires_ct) = {
+            let kept = self.kept.borrow();
+            (kept.pins.is_ok(), kept.settings.requires_ct)
+        };
+        let site = match record {
+            Some(record) => Site::Record(record),
+            None if is_readable => Site::Unknown,
+            None => Site::Unreadable,
+        };
+        let observation = Observation {
+            address: address.clone(),
+            at,
+            chain: chain.clone(),
+            seen,
+            // The browser does not finish a handshake that is not signed by the certificate's key (RFC 8446 section 4.4.3).
+            possession: Possession::Proven,
+        };
+        let knowledge = Knowledge {
+            roots: &believed.roots,
+            log_lists: &believed.log_lists,
+            policy: &policy::CHROME,
+            intermediates,
+            site,
+            also_required: if requires_ct { &[Check::CtPolicy] } else { &[] },
+        };
+        doorlight_browser::run(&Examination::new(&observation, knowledge)).await
+    }
+
+    async fn conclude(&self, address: &Address, judged: Judged) {
+        if !self.is_guarded(address) {
+            return;
+        }
+        let Judged { report, pem, chain } = judged;
+        let (verdict, at) = (report.verdict, report.at);
+        let codes = report.decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ");
+        if let Some((chain, Some(continuity))) = &chain {
+            // A key is adopted by a good check only; what went wrong is noted in any case.
+            let adopts = matches!(continuity, Continuity::SameKey | Continuity::Confirmed(_));
+            if !adopts || verdict == Verdict::Trusted {
+                self.change_pins(|pins| pins.site_mut(address).remember(chain.leaf(), *continuity, at)).await;
+            }
+        }
+        let reuse = self.kept.borrow().settings.reuse();
+        let (before, has_changed) = {
+            let mut standings = self.standings.borrow_mut();
+            let standing = standings.entry(address.clone()).or_default();
+            let before = standing.report.as_ref().map(|report| report.verdict);
+            (before, standing.conclude(report, pem, reuse, now()))
+        };
+        self.set_gate().await;
+        if has_changed {
+            self.note(Some(address), Event::Changed, codes.clone()).await;
+        }
+        if before != Some(verdict) {
+            let event = match verdict {
+                Verdict::Trusted => Event::Trusted,
+                Verdict::Attention => Event::Attention,
+                Verdict::Danger => Event::Danger,
+                Verdict::Unchecked => Event::Unchecked,
+            };
+            self.note(Some(address), event, codes).await;
+        }
+        self.set_tabs(address).await;
+    }
+
+    /// Writes the standings down, sets the alarm, and opens the gate exactly where a standing says so.
+    pub async fn set_gate(&self) {
+        let at = now();
+        let (standings, open, next) = {
+            let standings = self.standings.borrow();
+            let is_open = |address: &Address, standing: &Standing| {
+                self.is_guarded(address) && standing.way(at).is_open()
+            };
+            let open: BTreeSet<_> = standings
+                .iter()
+                .filter(|(address, standing)| is_open(address, standing))
+                .map(|(address, _)| address.clone())
+                .collect();
+            let next = open.iter().filter_map(|address| standings.get(address)?.fresh_until).min();
+            (standings.clone(), open, next)
+        };
+        let is_written = store::save_standings(&standings).await.is_ok();
+        let has_alarm = match next {
+            Some(next) => api::set_alarm(EXPIRY, next.millis()).await.is_ok(),
+            None => {
+                api::clear_alarm(EXPIRY).await;
+                true
+            }
+        };
+        if self.browser.has_rules() {
+            // Nothing stays open that would not be shut again.
+            let open = if is_written && has_alarm { open } else { BTreeSet::new() };
+            if gate::open(&open).await.is_err() {
+                let _ = gate::open(&BTreeSet::new()).await;
+            }
+        }
+    }
+
+    /// Shows the light in the tabs of an address, and sends them to the gate where it must not be left to look at.
+    pub async fn set_tabs(&self, address: &Address) {
+        let (light, way) = (self.light(address), self.way(address));
+        let must_leave = way == Way::Shut && matches!(light, Light::Danger | Light::Attention);
+        for tab in self.tabs(address).await {
+            if must_leave {
+                let _ = api::send_tab(tab.id, &gate::page(&tab.url, false)).await;
+            } else {
+                light::show(tab.id, light, address.host.as_str()).await;
+            }
+        }
+    }
+
+    /// The tabs that show an address.
+    pub async fn tabs(&self, address: &Address) -> Vec<api::Tab> {
+        let mut tabs = api::tabs(&[gate::pattern(&address.host)]).await;
+        tabs.retain(|tab| tab.url.parse::<Address>().is_ok_and(|of| of == *address));
+        tabs
+    }
+
+    /// The light of an address now.
+    pub fn light(&self, address: &Address) -> Light {
+        if !self.is_guarded(address) {
+            return Light::NotGuarded;
+        }
+        self.standings.borrow().get(address).map_or(Light::Unchecked, |standing| standing.light(now()))
+    }
+
+    /// Puts rules and content script in their places after a change of what is guarded.
+    pub async fn set_guard(&self) -> Result<(), api::ApiError> {
+        self.read_permissions().await;
+        let hosts = self.guarded_hosts();
+        if self.browser.has_rules() {
+            gate::shut(&hosts).await?;
+        }
+        gate::register_veil(&hosts).await?;
+        if hosts.is_empty() {
+            api::clear_alarm(TICK).await;
+            Ok(())
+        } else {
+            api::set_minute_alarm(TICK).await
+        }
+    }
+
+    /// Checks what is open in tabs and counts no longer.
+    pub async fn renew(self: &Rc<Self>) {
+        for address in self.guarded() {
+            let tabs = self.tabs(&address).await;
+            if tabs.is_empty() || self.way(&address).is_open() {
+                continue;
+            }
+            self.check(&address).await;
+        }
+        self.set_gate().await;
+        for address in self.guarded() {
+            self.set_tabs(&address).await;
+        }
+    }
+
+    async fn remember_capture(&self) {
+        if let Browser::Chromium(chromium) = &self.browser
+            && let Some(known) = chromium.has_security_info()
+        {
+            // Without it the next life of the worker finds out again.
+            let _ = api::session_set(serde_json::json!({"has_security_info": known})).await;
+        }
+    }
+}
+
+/// True where the key alone keeps a report from being green: the user may answer for it.
+pub fn asks_for_key(report: &Report) -> bool {
+    report.verdict == Verdict::Attention
+        && report.evidence.iter().any(|one| one.check == Check::Pin && one.outcome == Outcome::Note)
+}

@@ -1,0 +1,150 @@
+//! What the pages use of the browser's interface for extensions: one declaration each.
+
+use js_sys::{Array, Function, Promise, Reflect};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = sendMessage)]
+    fn runtime_send_message(message: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = getURL)]
+    fn runtime_get_url(path: &str) -> Result<String, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = openOptionsPage)]
+    fn runtime_open_options_page() -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "i18n"], js_name = getMessage)]
+    fn i18n_get_message(key: &str, values: &Array) -> Result<String, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "i18n"], js_name = getUILanguage)]
+    fn i18n_get_ui_language() -> Result<String, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "permissions"], js_name = request)]
+    fn permissions_request(permissions: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "permissions"], js_name = remove)]
+    fn permissions_remove(permissions: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "tabs"], js_name = query)]
+    fn tabs_query(query: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "tabs"], js_name = create)]
+    fn tabs_create(properties: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "tabs"], js_name = getCurrent)]
+    fn tabs_get_current() -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "tabs"], js_name = remove)]
+    fn tabs_remove(id: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "browsingData"], js_name = remove)]
+    fn browsing_data_remove(options: &JsValue, kinds: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["navigator", "clipboard"], js_name = writeText)]
+    fn clipboard_write_text(text: &str) -> Result<Promise, JsValue>;
+}
+
+/// What went wrong in the browser, in its own words.
+pub fn reason(error: &JsValue) -> String {
+    let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+    doorlight::text::printable(&message.or_else(|| error.as_string()).unwrap_or_default())
+}
+
+/// As a value of the browser; what cannot be written as JSON is `null`.
+pub fn value(of: &impl Serialize) -> JsValue {
+    let json = serde_json::to_string(of).unwrap_or_default();
+    js_sys::JSON::parse(&json).unwrap_or(JsValue::NULL)
+}
+
+/// Waits for what the browser promised.
+async fn kept(promise: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+    JsFuture::from(promise?).await
+}
+
+/// Sends a message to the background and waits for its answer.
+///
+/// # Errors
+/// What the browser says where nobody answers.
+pub async fn send_message(message: &JsValue) -> Result<JsValue, JsValue> {
+    kept(runtime_send_message(message)).await
+}
+
+/// The full address of a file of the extension; empty for the path that leads to all of them.
+pub fn own_url(path: &str) -> String {
+    runtime_get_url(path).unwrap_or_default()
+}
+
+/// True in Firefox.
+pub fn is_firefox() -> bool {
+    own_url("").starts_with("moz-extension:")
+}
+
+/// Opens the options page.
+pub async fn open_options() {
+    let _ = kept(runtime_open_options_page()).await;
+}
+
+/// The text of `key` in the user's language; empty where there is none.
+pub fn message(key: &str, values: &[&str]) -> String {
+    let values: Array = values.iter().map(|value| JsValue::from_str(value)).collect();
+    i18n_get_message(key, &values).unwrap_or_default()
+}
+
+/// The language of the browser.
+pub fn language() -> String {
+    i18n_get_ui_language().unwrap_or_else(|_| "en".into())
+}
+
+/// Asks the user for permissions. The question is put before this returns, as the browser wants it in a click; the answer is awaited.
+pub fn request_permissions(permissions: &JsValue) -> impl Future<Output = Result<bool, JsValue>> + use<> {
+    let asked = permissions_request(permissions);
+    async move { Ok(kept(asked).await?.is_truthy()) }
+}
+
+/// Gives permissions back.
+///
+/// # Errors
+/// What the browser says.
+pub async fn remove_permissions(permissions: &JsValue) -> Result<(), JsValue> {
+    kept(permissions_remove(permissions)).await.map(|_| ())
+}
+
+/// The address of the tab that the user is looking at, as far as the browser tells.
+pub async fn active_tab_url() -> Option<String> {
+    let query = value(&serde_json::json!({"active": true, "currentWindow": true}));
+    let tabs = Array::from(&kept(tabs_query(&query)).await.ok()?);
+    Reflect::get(&tabs.get(0), &"url".into()).ok()?.as_string().filter(|url| !url.is_empty())
+}
+
+/// Opens a tab; an empty address opens the browser's own new tab.
+pub async fn open_tab(url: &str) {
+    let properties =
+        if url.is_empty() { serde_json::json!({}) } else { serde_json::json!({ "url": url }) };
+    let _ = kept(tabs_create(&value(&properties))).await;
+}
+
+/// Closes the tab that this page is in. Its window stays: where it is the last one, a new tab is opened first.
+///
+/// # Errors
+/// What the browser says.
+pub async fn close_own_tab() -> Result<(), JsValue> {
+    let tab = kept(tabs_get_current()).await?;
+    let id = Reflect::get(&tab, &"id".into())?;
+    let query = value(&serde_json::json!({"currentWindow": true}));
+    if Array::from(&kept(tabs_query(&query)).await?).length() < 2 {
+        open_tab("").await;
+    }
+    kept(tabs_remove(&id)).await.map(|_| ())
+}
+
+/// Removes what sites have stored.
+///
+/// # Errors
+/// What the browser says.
+pub async fn remove_browsing_data(options: &JsValue, kinds: &JsValue) -> Result<(), JsValue> {
+    kept(browsing_data_remove(options, kinds)).await.map(|_| ())
+}
+
+/// Puts text on the clipboard.
+///
+/// # Errors
+/// What the browser says.
+pub async fn copy(text: &str) -> Result<(), JsValue> {
+    kept(clipboard_write_text(text)).await.map(|_| ())
+}
+
+/// As a function of the browser that lives as long as somebody there holds it.
+pub fn listener(listen: impl FnMut(web_sys::Event) + 'static) -> Function {
+    Closure::<dyn FnMut(web_sys::Event)>::new(listen).into_js_value().unchecked_into()
+}

@@ -1,0 +1,89 @@
+//! Files from the user and for the user.
+
+use core::time::Duration;
+
+use js_sys::Array;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, Event, Url};
+
+use crate::message::Exported;
+
+use super::button::{Look, button};
+use super::dom::{Part, body, part};
+use super::{said, words};
+
+/// The largest file that is read, in bytes: none that is meant here comes near.
+const MAX_BYTES: f64 = 16_777_216.0;
+
+/// Hands a file to the user, or says why there is none.
+pub async fn save(file: &Exported) {
+    if let Some(trouble) = &file.trouble {
+        return said::say_outcome(Some(trouble), "");
+    }
+    if write(file).await.is_err() {
+        return said::say(&words::word("file_not_saved"));
+    }
+    said::say(&words::with("file_saved", &[&file.name]));
+}
+
+async fn write(file: &Exported) -> Result<(), JsValue> {
+    let kind = BlobPropertyBag::new();
+    kind.set_type("application/json");
+    let parts = Array::of1(&JsValue::from_str(&file.content));
+    let blob = Blob::new_with_str_sequence_and_options(&parts, &kind)?;
+    let url = Url::create_object_url_with_blob(&blob)?;
+    let link =
+        part("a").attr("href", &url).attr("download", &file.name).attr("hidden", "").attr("tabindex", "-1");
+    let place = part("div").child(link.clone());
+    let _ = body().child(place.clone());
+    link.click();
+    // Firefox reads the address a moment after the click.
+    gloo_timers::future::sleep(Duration::from_secs(2)).await;
+    place.set_text("");
+    Url::revoke_object_url(&url)
+}
+
+/// A button that lets the user choose a file, whose text is handed to `take`.
+pub fn choose<F, W>(name: &str, kinds: &str, take: F) -> Part
+where
+    F: Fn(String) -> W + Clone + 'static,
+    W: Future<Output = ()> + 'static,
+{
+    let listen = move |event: Event| {
+        let take = take.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            match read(&event).await {
+                Ok(Some(text)) => take(text).await,
+                Ok(None) => {}
+                Err(_) => said::say(&words::word("file_not_read")),
+            }
+        });
+    };
+    let input = part("input")
+        .attr("type", "file")
+        .attr("accept", kinds)
+        .attr("hidden", "")
+        .attr("tabindex", "-1")
+        .attr("aria-hidden", "true")
+        .on("change", listen);
+    let opener = input.clone();
+    let shown = button(name, Look::Plain, move || {
+        opener.click();
+        async {}
+    });
+    part("span").class("choose").child(shown).child(input)
+}
+
+async fn read(event: &Event) -> Result<Option<String>, JsValue> {
+    let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
+    let Some(input) = input else { return Ok(None) };
+    let Some(file) = input.files().and_then(|files| files.get(0)) else { return Ok(None) };
+    if file.size() > MAX_BYTES {
+        return Err(JsValue::NULL);
+    }
+    let text = JsFuture::from(file.text()).await?.as_string();
+    // The same file may be chosen again after it was corrected.
+    input.set_value("");
+    Ok(text)
+}

@@ -1,0 +1,30 @@
+//! The permission for a host: asked for when its address is guarded, given back when it is not.
+
+use doorlight::address::Host;
+use wasm_bindgen::JsValue;
+
+use super::browser;
+
+fn of_host(host: &Host) -> JsValue {
+    let host = host.as_str();
+    let pattern = if host.contains(':') { format!("*://[{host}]/*") } else { format!("*://{host}/*") };
+    browser::value(&serde_json::json!({ "origins": [pattern] }))
+}
+
+/// Asks for the host. Has to be called inside a click: the question is put before this returns.
+pub fn ask_for_host(host: &Host) -> impl Future<Output = Result<bool, JsValue>> + use<> {
+    browser::request_permissions(&of_host(host))
+}
+
+/// Gives the permission for the host back.
+///
+/// # Errors
+/// What the browser says.
+pub async fn give_back_host(host: &Host) -> Result<(), JsValue> {
+    browser::remove_permissions(&of_host(host)).await
+}
+
+/// Asks to clear what sites have stored. Has to be called inside a click.
+pub fn ask_to_clear() -> impl Future<Output = Result<bool, JsValue>> + use<> {
+    browser::request_permissions(&browser::value(&serde_json::json!({ "permissions": ["browsingData"] })))
+}

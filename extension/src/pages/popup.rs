@@ -1,0 +1,177 @@
+//! The popup: what is true now for the page that the user is looking at.
+
+use core::time::Duration;
+
+use doorlight::address::Address;
+use doorlight::report::Report;
+
+use crate::message::{Light, Request, Status};
+
+use super::background::{ask, trouble_in_words};
+use super::button::{Look, button, row};
+use super::dom::{Part, by_id, folded, paragraph, part};
+use super::{browser, certificate, clock, findings, gate, reason, said, sign, words};
+
+/// Shows the page.
+pub async fn show() {
+    let url = browser::active_tab_url().await.map(wanted);
+    let head = match &url {
+        Some(url) => ask::<Status>(&Request::Status { url: url.clone() }).await.map(Some),
+        None => Ok(None),
+    };
+    match head {
+        Ok(Some(status)) => fill(&url.unwrap_or_default(), &status),
+        Ok(None) => fill_elsewhere(&words::word("popup_elsewhere")),
+        Err(unanswered) => fill_elsewhere(&unanswered.in_words()),
+    }
+}
+
+/// The address that a tab is about: behind the gate page, the one that waits.
+fn wanted(url: String) -> String {
+    let gate = browser::own_url("gate.html");
+    match url.strip_prefix(&gate).and_then(|rest| rest.split_once('#')) {
+        Some((_, wanted)) => wanted.to_owned(),
+        None => url,
+    }
+}
+
+fn fill(url: &str, status: &Status) {
+    match &status.address {
+        Some(address) if status.is_guarded => fill_guarded(address, status),
+        Some(address) => fill_free(address, status),
+        None if url.starts_with("http://") => fill_elsewhere(&words::word("popup_plain")),
+        None => fill_elsewhere(&words::word("popup_other")),
+    }
+}
+
+fn fill_guarded(address: &Address, status: &Status) {
+    let mut parts = vec![head(status.light, &address.to_string())];
+    if let Some(trouble) = &status.trouble {
+        parts.push(paragraph(&trouble_in_words(trouble)).class("note"));
+    }
+    parts.extend(truth(status).into_iter().map(|line| paragraph(&line)));
+    if !status.has_permission {
+        parts.push(setup_button(address, "permission_button"));
+    }
+    let url = format!("https://{address}/");
+    let again_for = address.clone();
+    let again = button(&words::word("again_button"), Look::First, move || {
+        let (address, url) = (again_for.clone(), url.clone());
+        said::say(&words::word("again_running"));
+        async move {
+            match ask::<Status>(&Request::CheckAgain { address }).await {
+                Ok(status) => {
+                    fill(&url, &status);
+                    said::say(&words::with("again_done", &[&sign::word(status.light)]));
+                }
+                Err(unanswered) => said::say(&unanswered.in_words()),
+            }
+        }
+    });
+    parts.push(row([again, options_button()]));
+    parts.extend(status.report.as_ref().map(|report| evidence(address, report)).into_iter().flatten());
+    show_parts(status.light, parts);
+}
+
+/// What is true now, in one line; since when; how it was seen.
+fn truth(status: &Status) -> Vec<String> {
+    let when = status.report.as_ref().map(|report| clock::ago(report.at)).unwrap_or_default();
+    let report = status.report.as_ref();
+    let mut lines = vec![match (status.light, report) {
+        (Light::Trusted, _) => words::with("truth_trusted", &[&when]),
+        (Light::Attention, Some(report)) => {
+            words::with("truth_attention", &[&when, &reason::of_attention(report).title])
+        }
+        (Light::Danger, Some(report)) => words::with("truth_danger", &[&when, &reason::of_danger(report).text]),
+        (Light::Exception, _) => words::with(
+            "truth_exception",
+            &[&status.exception_since.map(clock::ago).unwrap_or_default()],
+        ),
+        (_, Some(report)) => {
+            let found = reason::deciding(report).next().map(words::finding);
+            words::with("truth_unchecked", &[&found.unwrap_or_default()])
+        }
+        _ => words::word("truth_not_yet"),
+    }];
+    if let Some(report) = report.filter(|report| report.certificate.is_some()) {
+        lines.push(certificate::seen(report.seen));
+    }
+    let is_old = |since| clock::now().since(since) >= Duration::from_secs(60);
+    if let Some(since) = status.since.filter(|since| is_old(*since)) {
+        lines.push(words::with("truth_since", &[&sign::word(status.light), &clock::hour(since)]));
+    }
+    if let Some(until) = status.open_until.filter(|_| status.light == Light::Trusted) {
+        lines.push(words::with("truth_until", &[&clock::hour(until)]));
+    }
+    lines
+}
+
+fn evidence(address: &Address, report: &Report) -> Vec<Part> {
+    let mut parts = Vec::new();
+    if let Some(shown) = &report.certificate {
+        parts.push(folded(&words::word("certificate_title"), [certificate::details(shown)]));
+    }
+    let mut inside = vec![findings::list(report)];
+    inside.extend(certificate::logs(&report.scts));
+    inside.push(row([gate::export_button(address)]));
+    let count = report.evidence.len().to_string();
+    parts.push(folded(&words::with("popup_findings", &[&count]), inside));
+    parts
+}
+
+fn fill_free(address: &Address, status: &Status) {
+    let mut parts = vec![head(Light::NotGuarded, &address.to_string())];
+    let text = if status.is_host_guarded {
+        words::with("port_text", &[address.host.as_str()])
+    } else {
+        words::word("popup_free")
+    };
+    parts.push(paragraph(&text));
+    parts.push(row([setup_button(address, "popup_guard"), options_button()]));
+    show_parts(Light::NotGuarded, parts);
+}
+
+fn fill_elsewhere(text: &str) {
+    let guard = button(&words::word("popup_guard_other"), Look::Plain, || open_setup(String::new()));
+    let parts = vec![head(Light::NotGuarded, ""), paragraph(text), row([guard, options_button()])];
+    show_parts(Light::NotGuarded, parts);
+}
+
+fn setup_button(address: &Address, name: &str) -> Part {
+    let address = format!("https://{address}");
+    button(&words::word(name), Look::First, move || open_setup(address.clone()))
+}
+
+async fn open_setup(address: String) {
+    browser::open_tab(&format!("{}#{address}", browser::own_url("setup.html"))).await;
+    close();
+}
+
+fn options_button() -> Part {
+    button(&words::word("options_button"), Look::Plain, || async {
+        browser::open_options().await;
+        close();
+    })
+}
+
+fn close() {
+    if let Some(window) = web_sys::window() {
+        let _ = window.close();
+    }
+}
+
+fn head(light: Light, host: &str) -> Part {
+    let name = part("h1").child(part("span").class("light-word").text(&sign::word(light)));
+    let host = (!host.is_empty()).then(|| part("p").class("whose").child(part("bdi").class("host").text(host)));
+    part("div")
+        .class("head")
+        .child(sign::picture(light))
+        .child(part("div").child(name).children(host))
+}
+
+fn show_parts(light: Light, parts: Vec<Part>) {
+    let page = by_id("page");
+    page.set("class", &format!("popup {}", sign::name(light)));
+    page.fill(parts);
+}
+

@@ -1,0 +1,225 @@
+//! What is kept: `storage.local` for what outlives the browser, `storage.session` for what must not.
+//!
+//! | key | content |
+//! |---|---|
+//! | `pins` | the site records, in the format of the export (`doorlight::pins`) |
+//! | `settings` | [`Settings`] |
+//! | `journal` | a list of [`Entry`] |
+//! | `intermediates` | certificates in base64 DER, to complete chains that come without |
+//! | `kept_aside` | values that could not be read, as they were |
+//! | `standings` (session) | a [`Standing`] for each address |
+//!
+//! Each value is one string of JSON, so that the browser writes it whole or not at all. What cannot be read is never overwritten before it is kept
+//! aside, and pins that cannot be read are never taken for none.
+
+use std::collections::BTreeMap;
+
+use base64ct::{Base64, Encoding};
+use doorlight::address::Address;
+use doorlight::certificate::Certificate;
+use doorlight::pins::{Pins, PinsError};
+use doorlight::time::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::api::{self, ApiError};
+use crate::journal::Entry;
+use crate::settings::{self, Settings};
+use crate::standing::Standing;
+
+/// The most intermediates that are kept; the oldest go first.
+const MAX_INTERMEDIATES: usize = 32;
+/// The most values that are kept aside; the newest are refused beyond that, and stay where they are.
+const MAX_KEPT_ASIDE: usize = 16;
+
+/// What was kept, read.
+#[derive(Debug)]
+pub struct Kept {
+    /// The site records, or why they cannot be read.
+    pub pins: Result<Pins, PinsError>,
+    /// The settings.
+    pub settings: Settings,
+    /// What happened.
+    pub journal: Vec<Entry>,
+    /// Intermediates seen before.
+    pub intermediates: Vec<Certificate>,
+    /// How many values are kept aside.
+    pub kept_aside: usize,
+    /// The keys whose values could not be read.
+    pub unreadable: Vec<&'static str>,
+}
+
+impl Kept {
+    /// Reads what `storage.local` holds. Pure.
+    pub fn read(all: &Value) -> Self {
+        let mut unreadable = Vec::new();
+        let pins = match all.get("pins") {
+            None => Ok(Pins::default()),
+            Some(Value::String(json)) => Pins::from_json(json.as_bytes()),
+            Some(_) => Err(PinsError::Malformed { reason: "not a string".into() }),
+        };
+        if pins.is_err() {
+            unreadable.push("pins");
+        }
+        // Settings that cannot be read may have asked for more than the defaults do.
+        let strict = || Settings { requires_ct: true, ..Settings::default() };
+        let settings = match read::<Settings>(all, "settings") {
+            Read::Value(settings) if settings.schema <= settings::SCHEMA => settings,
+            Read::Absent => Settings::default(),
+            Read::Value(_) | Read::Unreadable => {
+                unreadable.push("settings");
+                strict()
+            }
+        };
+        let journal = match read(all, "journal") {
+            Read::Value(journal) => journal,
+            Read::Absent => Vec::new(),
+            Read::Unreadable => {
+                unreadable.push("journal");
+                Vec::new()
+            }
+        };
+        let intermediates: Vec<String> = match read(all, "intermediates") {
+            Read::Value(intermediates) => intermediates,
+            // They come again with the next chain.
+            Read::Absent | Read::Unreadable => Vec::new(),
+        };
+        let intermediates = intermediates
+            .iter()
+            .filter_map(|one| Certificate::from_der(&Base64::decode_vec(one).ok()?).ok())
+            .collect();
+        let kept_aside = all.get("kept_aside").and_then(Value::as_array).map_or(0, Vec::len);
+        Self { pins, settings, journal, intermediates, kept_aside, unreadable }
+    }
+
+    /// Adds intermediates that a good chain came with. True where there was a new one.
+    pub fn add_intermediates(&mut self, others: &[Certificate]) -> bool {
+        let before = self.intermediates.len();
+        for one in others.iter().filter(|one| one.is_ca() && !one.is_self_issued()) {
+            if self.intermediates.iter().all(|known| known.der() != one.der()) {
+                self.intermediates.push(one.clone());
+            }
+        }
+        let has_new = self.intermediates.len() > before;
+        self.intermediates.drain(..self.intermediates.len().saturating_sub(MAX_INTERMEDIATES));
+        has_new
+    }
+}
+
+enum Read<T> {
+    Value(T),
+    Absent,
+    Unreadable,
+}
+
+fn read<T: DeserializeOwned>(all: &Value, key: &str) -> Read<T> {
+    match all.get(key) {
+        None => Read::Absent,
+        Some(Value::String(json)) => serde_json::from_str(json).map_or(Read::Unreadable, Read::Value),
+        Some(_) => Read::Unreadable,
+    }
+}
+
+fn written<T: Serialize>(value: &T) -> String {
+    // Serialising plain structs with text keys to a string does not fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Reads everything that outlives the browser.
+pub async fn load() -> Result<Kept, ApiError> {
+    Ok(Kept::read(&api::local_all().await?))
+}
+
+/// Keeps the site records.
+pub async fn save_pins(pins: &Pins) -> Result<(), ApiError> {
+    api::local_set(json!({"pins": pins.to_json()})).await
+}
+
+/// Keeps the settings.
+pub async fn save_settings(settings: &Settings) -> Result<(), ApiError> {
+    api::local_set(json!({"settings": written(settings)})).await
+}
+
+/// Keeps the journal.
+pub async fn save_journal(journal: &Vec<Entry>) -> Result<(), ApiError> {
+    api::local_set(json!({"journal": written(journal)})).await
+}
+
+/// Keeps the intermediates.
+pub async fn save_intermediates(intermediates: &[Certificate]) -> Result<(), ApiError> {
+    let ders: Vec<_> = intermediates.iter().map(|one| Base64::encode_string(one.der())).collect();
+    api::local_set(json!({"intermediates": written(&ders)})).await
+}
+
+/// Keeps an unreadable value aside, in one step with what takes its place.
+pub async fn keep_aside(key: &'static str, replacement: String, at: Timestamp) -> Result<(), ApiError> {
+    let all = api::local_all().await?;
+    let mut aside = all.get("kept_aside").and_then(Value::as_array).cloned().unwrap_or_default();
+    if aside.len() >= MAX_KEPT_ASIDE {
+        return Err(ApiError { call: "keep_aside", reason: "too many values are kept aside".into() });
+    }
+    aside.push(json!({"key": key, "at": at.to_string(), "value": all.get(key)}));
+    api::local_set(json!({"kept_aside": aside, key: replacement})).await
+}
+
+/// The settings and the journal as they are written.
+pub fn written_settings(settings: &Settings) -> String {
+    written(settings)
+}
+
+/// Reads the standings of this session. What cannot be read counts as nothing known: every gate is shut.
+pub async fn load_standings() -> BTreeMap<Address, Standing> {
+    let kept = api::session_get("standings").await.unwrap_or(Value::Null);
+    kept.as_str().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+}
+
+/// Keeps the standings for this session.
+pub async fn save_standings(standings: &BTreeMap<Address, Standing>) -> Result<(), ApiError> {
+    api::session_set(json!({"standings": written(standings)})).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_kept_is_empty() {
+        let kept = Kept::read(&json!({}));
+        assert_eq!(kept.pins, Ok(Pins::default()));
+        assert!(kept.unreadable.is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_is_read() {
+        let mut pins = Pins::default();
+        let address: Address = "home.example:8443".parse().expect("an address");
+        pins.site_mut(&address);
+        let settings = Settings { reuse_minutes: 3, ..Settings::default() };
+        let kept = Kept::read(&json!({"pins": pins.to_json(), "settings": written(&settings)}));
+        assert_eq!(kept.pins, Ok(pins));
+        assert_eq!(kept.settings, settings);
+        let standings = BTreeMap::from([(address, Standing::default())]);
+        assert_eq!(serde_json::from_str::<BTreeMap<Address, Standing>>(&written(&standings)).expect("JSON"), standings);
+    }
+
+    #[test]
+    fn damage_is_never_taken_for_nothing() {
+        for damaged in [json!(""), json!("{"), json!({}), json!(null), json!([1]), json!("{\"schema\":9}")] {
+            let kept = Kept::read(&json!({"pins": damaged, "settings": damaged, "journal": damaged}));
+            assert!(kept.pins.is_err(), "{damaged}");
+            assert!(kept.unreadable.contains(&"pins"), "{damaged}");
+            if damaged != json!("{}") {
+                assert!(kept.settings.requires_ct, "{damaged}");
+                assert!(kept.unreadable.contains(&"settings"), "{damaged}");
+            }
+        }
+    }
+
+    #[test]
+    fn settings_of_a_newer_version_are_not_overwritten_by_guesses() {
+        let kept = Kept::read(&json!({"settings": "{\"schema\":2,\"reuse_minutes\":600}"}));
+        assert_eq!(kept.unreadable, ["settings"]);
+        assert_eq!(kept.settings.reuse_minutes, Settings::default().reuse_minutes);
+    }
+}
