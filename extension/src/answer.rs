@@ -58,11 +58,11 @@ impl Sender {
     }
 }
 
-/// Answers a message; `null` for one that is not understood or may not be asked.
-pub async fn answer(keeper: &Rc<Keeper>, message: Value, sender: &Sender) -> Value {
-    let Ok(request) = serde_json::from_value::<Request>(message) else { return Value::Null };
+/// Answers a message, JSON for JSON; `null` for one that is not understood or may not be asked.
+pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> String {
+    let Ok(request) = serde_json::from_str::<Request>(message) else { return "null".into() };
     if request.is_for_pages() && !sender.is_own_page() {
-        return Value::Null;
+        return "null".into();
     }
     match request {
         Request::Hello { url, is_restored, has_woken } => {
@@ -115,9 +115,9 @@ pub async fn answer(keeper: &Rc<Keeper>, message: Value, sender: &Sender) -> Val
     }
 }
 
-fn json<T: Serialize>(answer: T) -> Value {
+fn json<T: Serialize>(answer: T) -> String {
     // Serialising plain structs with text keys does not fail.
-    serde_json::to_value(answer).unwrap_or(Value::Null)
+    serde_json::to_string(&answer).unwrap_or_else(|_| "null".into())
 }
 
 fn trouble(code: &str, detail: impl ToString) -> Trouble {
@@ -172,7 +172,7 @@ async fn enter(keeper: &Rc<Keeper>, url: &str, sender: &Sender) -> Passage {
         found.light = Light::Danger;
         found
     } else {
-        if keeper.is_guarded(&address) && !keeper.way(&address).is_open() {
+        if keeper.is_guarded(&address) && !keeper.way(&address).is_open() && !keeper.was_just_checked(&address) {
             keeper.check(&address).await;
         }
         status(keeper, &address, None).await
@@ -418,12 +418,11 @@ fn export_evidence(keeper: &Keeper, address: &Address) -> Exported {
     let name = format!("doorlight-{}.json", address.host.as_str().replace(':', "-"));
     match standing.report {
         Some(report) => {
-            let mut file = json(report);
+            let mut file: Value = serde_json::from_str(&report.to_json()).unwrap_or_default();
             if let Some(file) = file.as_object_mut() {
                 file.insert("pem".into(), Value::String(standing.pem));
             }
-            let content = serde_json::to_string_pretty(&file).unwrap_or_default() + "\n";
-            Exported { name, content, trouble: None }
+            Exported { name, content: format!("{file:#}\n"), trouble: None }
         }
         None => Exported { name, content: String::new(), trouble: Some(trouble("not-checked-yet", "")) },
     }

@@ -29,14 +29,22 @@ extern "C" {
 
 /// JSON to JavaScript.
 pub fn to_js(value: &Value) -> JsValue {
-    // What serde_json writes is JSON.
-    JSON::parse(&value.to_string()).unwrap_or(JsValue::UNDEFINED)
+    from_text(&value.to_string())
 }
 
 /// JavaScript to JSON; what JSON cannot say is left out.
 pub fn from_js(value: &JsValue) -> Value {
-    let text = JSON::stringify(value).ok().and_then(|text| text.as_string());
-    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null)
+    serde_json::from_str(&text_of(value)).unwrap_or(Value::Null)
+}
+
+/// JSON as text to JavaScript.
+pub fn from_text(json: &str) -> JsValue {
+    JSON::parse(json).unwrap_or(JsValue::NULL)
+}
+
+/// JavaScript to JSON as text.
+pub fn text_of(value: &JsValue) -> String {
+    JSON::stringify(value).ok().and_then(|text| text.as_string()).unwrap_or_else(|| "null".into())
 }
 
 /// A member of an object, `undefined` where there is none.
@@ -146,8 +154,8 @@ pub async fn tabs(patterns: &[String]) -> Vec<Tab> {
     if patterns.is_empty() {
         return Vec::new();
     }
-    let found = call("tabs.query", &[json!({"url": patterns})]).await.unwrap_or(Value::Null);
-    serde_json::from_value(found).unwrap_or_default()
+    let found = call_js("tabs.query", &[json!({"url": patterns})]).await.unwrap_or(JsValue::NULL);
+    serde_json::from_str(&text_of(&found)).unwrap_or_default()
 }
 
 /// Sends a tab elsewhere.

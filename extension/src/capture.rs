@@ -99,6 +99,7 @@ impl CaptureError {
 }
 
 /// How certificates are seen in this browser.
+#[expect(async_fn_in_trait, reason = "a page has one thread, and nobody else implements it")]
 pub trait Capture {
     /// Looks at what an address presents now.
     async fn look(&self, address: &Address) -> Result<Captured, CaptureError>;

@@ -82,7 +82,7 @@ pub struct Header {
 impl Details {
     /// From what a listener got. `None` for something unknown; the caller fails safe.
     pub fn read(details: &JsValue) -> Option<Self> {
-        serde_json::from_value(api::from_js(details)).ok()
+        serde_json::from_str(&api::text_of(details)).ok()
     }
 
     /// True for our own requests: they are not held back, and only they are captured.
@@ -195,7 +195,7 @@ pub async fn headers_received(keeper: &Rc<Keeper>, details: &Details) -> Value {
         return let_through();
     }
     if look_alike(keeper, &address, details).await {
-        return stop_here(keeper, &address, details);
+        return stop_here(details);
     }
     let known = keeper.standing(&address).certificate().map(|known| known.to_string());
     let way = match shown(&details.request_id, false).await {
@@ -215,15 +215,11 @@ pub async fn headers_received(keeper: &Rc<Keeper>, details: &Details) -> Value {
             keeper.way(&address)
         }
     };
-    if way.is_open() { let_through() } else { stop_here(keeper, &address, details) }
+    if way.is_open() { let_through() } else { stop_here(details) }
 }
 
-fn stop_here(keeper: &Rc<Keeper>, address: &Address, details: &Details) -> Value {
-    if !details.is_main() {
-        return cancel();
-    }
-    let _ = (keeper, address);
-    json!({"redirectUrl": gate::page(&details.url, false)})
+fn stop_here(details: &Details) -> Value {
+    if details.is_main() { json!({"redirectUrl": gate::page(&details.url, false)}) } else { cancel() }
 }
 
 /// Names a redirect to a look-alike. True where there was one.

@@ -7,6 +7,7 @@
 //! The order in `conclude` matters: everything is written down before the gate opens, so that a worker that is killed at any point leaves the gate shut
 //! or an open one with its end in storage. No borrow is held over an `await`.
 
+use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -44,6 +45,8 @@ use crate::store::{self, Kept};
 
 /// How often a look is taken again because the network changed under it.
 const MAX_LOOKS: u32 = 3;
+/// How long a check counts as a moment ago.
+const JUST_NOW: Duration = Duration::from_secs(3);
 /// The alarm at the end of a good check.
 pub const EXPIRY: &str = "expiry";
 /// The alarm that notices a machine that slept, while a guarded page is open.
@@ -231,6 +234,14 @@ impl Keeper {
             return Way::Shut;
         }
         self.standings.borrow().get(address).map_or(Way::Shut, |standing| standing.way(now()))
+    }
+
+    /// True where a check ended a moment ago: whoever was sent to the gate by it need not wait for another.
+    pub fn was_just_checked(&self, address: &Address) -> bool {
+        let at = now();
+        let standings = self.standings.borrow();
+        let checked_at = standings.get(address).filter(|one| one.fresh_until.is_some()).and_then(|one| one.checked_at);
+        checked_at.is_some_and(|checked_at| checked_at <= at && at.since(checked_at) < JUST_NOW)
     }
 
     /// The record of an address.

@@ -1,0 +1,63 @@
+// Registers the listeners in the first turn, because Chromium loses the event that woke a worker if its listener comes later
+// (https://developer.chrome.com/docs/extensions/develop/concepts/service-workers/events), and hands every event to the core.
+import init, { start } from "./doorlight_extension.js";
+
+const { webRequest, runtime, alarms, permissions } = chrome;
+const isFirefox = "getSecurityInfo" in webRequest;
+const background = init().then(start);
+
+// Events reach us for the hosts that the user gave permission for, and for no others.
+const guarded = { urls: ["*://*/*", "ws://*/*", "wss://*/*"] };
+const hand = (name) => (details) => background.then((core) => core[name](details));
+// Without the core nothing passes.
+const orCancel = (name) => (details) => hand(name)(details).catch(() => ({ cancel: true }));
+
+if (isFirefox) {
+    const isOwn = ({ tabId, originUrl }) => tabId === -1 && originUrl?.startsWith(runtime.getURL(""));
+    webRequest.onBeforeRequest.addListener(orCancel("before_request"), guarded, ["blocking"]);
+    // Measured: without it, every further probe is answered over the first one's connection.
+    webRequest.onBeforeSendHeaders.addListener(
+        (details) => {
+            if (!isOwn(details)) return {};
+            const others = details.requestHeaders.filter(({ name }) => name.toLowerCase() !== "connection");
+            return { requestHeaders: [...others, { name: "Connection", value: "close" }] };
+        },
+        guarded,
+        ["blocking", "requestHeaders"],
+    );
+    webRequest.onHeadersReceived.addListener(orCancel("headers_received"), guarded, ["blocking", "responseHeaders"]);
+} else {
+    const pages = { ...guarded, types: ["main_frame", "sub_frame"] };
+    webRequest.onBeforeRedirect.addListener(hand("redirected"), pages);
+    // Where securityInfo is switched off (stock Chromium) the listener is of no use and is taken back, so that it wakes nobody.
+    const seen = hand("headers_received");
+    try {
+        const types = ["main_frame", "sub_frame", "xmlhttprequest", "websocket"];
+        webRequest.onHeadersReceived.addListener(seen, { ...guarded, types }, ["securityInfoRawDer"]);
+    } catch {
+        // This Chromium does not know the option.
+    }
+    background.then((core) => {
+        if (core.has_security_info() === false) webRequest.onHeadersReceived.removeListener(seen);
+    });
+    chrome.debugger.onDetach.addListener((target, reason) => {
+        if (reason === "canceled_by_user") background.then((core) => core.look_ended());
+    });
+}
+webRequest.onErrorOccurred.addListener(hand("request_failed"), { ...guarded, types: ["xmlhttprequest"] });
+
+runtime.onMessage.addListener((message, sender, answer) => {
+    background.then((core) => core.message(message, sender)).then(answer, () => answer(null));
+    return true;
+});
+alarms.onAlarm.addListener(({ scheduledTime }) => hand("alarm")(scheduledTime));
+permissions.onAdded.addListener(hand("permissions_changed"));
+permissions.onRemoved.addListener(hand("permissions_changed"));
+runtime.onStartup.addListener(hand("permissions_changed"));
+runtime.onInstalled.addListener(({ reason }) => {
+    hand("permissions_changed")();
+    if (reason === "install") chrome.tabs.create({ url: runtime.getURL("setup.html") });
+});
+for (const [target, event] of [[globalThis, "online"], [navigator.connection, "change"]]) {
+    target?.addEventListener?.(event, hand("network_changed"));
+}

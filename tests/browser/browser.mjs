@@ -1,0 +1,146 @@
+// Real browsers with the extension in them: stock settings, a new profile each, the lab's authorities trusted as a machine's owner would.
+import puppeteer from "puppeteer-core";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, cpSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const UUID = "6c0ffee0-d00d-4a11-8b0a-7e1e5c0ffee5";
+const ADDON = "doorlight@doorlight.dev";
+export const PATHS = {
+    chromium: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
+    firefox: ["/usr/bin/firefox-esr", "/usr/bin/firefox"],
+};
+
+export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+/** Waits until `what()` is truthy, and returns it. */
+export async function until(what, { within = 10_000, every = 50, why = what } = {}) {
+    const end = Date.now() + within;
+    for (;;) {
+        const value = await Promise.resolve()
+            .then(what)
+            .catch(() => undefined);
+        if (value) return value;
+        if (Date.now() > end) throw new Error(`not within ${within} ms: ${why}`);
+        await sleep(every);
+    }
+}
+
+function trust(database, lab) {
+    mkdirSync(database, { recursive: true });
+    execFileSync("certutil", ["-N", "-d", `sql:${database}`, "--empty-password"]);
+    lab.trusted.forEach((file, n) =>
+        execFileSync("certutil", ["-A", "-d", `sql:${database}`, "-n", `lab ${n}`, "-t", "C,,", "-i", file]),
+    );
+}
+
+/**
+ * Host permissions are given from a click, and headless browsers show no prompt for it. So the copy of the extension that is tested here
+ * has them from the start in Chromium, by one key more in its manifest, and gets them from the browser's own permission store in Firefox. The prompt
+ * itself is answered in `permission.mjs`.
+ */
+function prepared(kind, lab, folder) {
+    const extension = join(folder, "extension");
+    cpSync(join(process.env.DOORLIGHT_EXTENSION, kind), extension, { recursive: true });
+    const manifest = JSON.parse(readFileSync(join(extension, "manifest.json"), "utf8"));
+    manifest.host_permissions = [`*://${lab.host}/*`];
+    writeFileSync(join(extension, "manifest.json"), JSON.stringify(manifest));
+    return extension;
+}
+
+export async function launch(kind, lab, options = {}) {
+    const folder = options.folder ?? mkdtempSync(join(tmpdir(), `doorlight-${kind}-`));
+    const isNew = !existsSync(join(folder, "extension"));
+    const extension = isNew ? prepared(kind, lab, folder) : join(folder, "extension");
+    const profile = join(folder, "profile");
+    const executablePath = PATHS[kind].find(existsSync);
+    let browser;
+    if (kind === "chromium") {
+        const home = join(folder, "home");
+        if (isNew) trust(join(home, ".pki/nssdb"), lab);
+        browser = await puppeteer.launch({
+            executablePath,
+            pipe: true,
+            enableExtensions: [extension],
+            userDataDir: profile,
+            headless: !options.isVisible,
+            defaultViewport: null,
+            env: { ...process.env, HOME: home },
+            ignoreDefaultArgs: options.ignoreDefaultArgs ?? [],
+            args: [
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--host-resolver-rules=MAP *.test 127.0.0.1",
+                ...(options.args ?? []),
+            ],
+        });
+    } else {
+        if (isNew) trust(profile, lab);
+        browser = await puppeteer.launch({
+            browser: "firefox",
+            executablePath,
+            headless: !options.isVisible,
+            userDataDir: profile,
+            defaultViewport: null,
+            args: ["--remote-allow-system-access", ...(options.args ?? [])],
+            extraPrefsFirefox: {
+                "network.dns.localDomains": [lab.host, lab.other_host, lab.look_alike_host].join(","),
+                "extensions.webextensions.uuids": JSON.stringify({ [ADDON]: UUID }),
+                ...(options.prefs ?? {}),
+            },
+        });
+        await browser.installExtension(extension);
+    }
+    const id =
+        kind === "firefox"
+            ? UUID
+            : new URL((await browser.waitForTarget((target) => target.type() === "service_worker")).url()).host;
+    const base = `${kind === "firefox" ? "moz" : "chrome"}-extension://${id}`;
+    const own = {
+        kind,
+        browser,
+        base,
+        folder,
+        /** A page of the extension. Firefox's driver does not notice when such a page has loaded. */
+        async page(path) {
+            const page = await browser.newPage();
+            await go(page, `${base}/${path}`, { within: kind === "firefox" ? 1000 : 8000 });
+            await until(() => page.evaluate(() => Boolean(globalThis.chrome?.runtime?.id)));
+            return page;
+        },
+        /** Asks the background, from a page of the extension. */
+        async ask(message) {
+            own.asker ??= await own.page("options.html");
+            return own.asker.evaluate((message) => chrome.runtime.sendMessage(message), message);
+        },
+        /** The way a user sets up: own roots and list, then the address. */
+        async guard({ pins = lab.pins, address = lab.address, ...settings } = {}) {
+            const { settings: now } = await own.ask({ ask: "overview" });
+            const wanted = { ...now, roots: lab.roots, log_list: lab.logList, ...settings };
+            const changed = await own.ask({ ask: "change", settings: wanted });
+            if (changed.trouble) throw new Error(JSON.stringify(changed.trouble));
+            if (pins) await own.ask({ ask: "import-pins", json: pins });
+            return own.ask({ ask: "guard", address });
+        },
+        status: (url = lab.home) => own.ask({ ask: "status", url }),
+        async close() {
+            await browser.close().catch(() => {});
+            if (!options.folder) rmSync(folder, { recursive: true, force: true });
+        },
+    };
+    return own;
+}
+
+/** Goes somewhere, and waits until the tab is at rest, wherever that is. */
+export async function go(page, url, { within = 8000 } = {}) {
+    await Promise.race([page.goto(url, { timeout: within }).catch(() => {}), sleep(within)]);
+}
+
+/** Where a tab really is; drivers may not notice when an extension moves it. */
+export const where = (page) => page.evaluate(() => location.href).catch(() => page.url());
