@@ -279,7 +279,11 @@ async fn guard(keeper: &Rc<Keeper>, address: &Address) -> Status {
     let set = keeper.set_guard().await;
     if is_new {
         keeper.note(Some(address), Event::Guarded, String::new()).await;
+    }
+    if !keeper.way(address).is_open() {
         keeper.check(address).await;
+    }
+    if is_new {
         for tab in keeper.tabs(address).await {
             api::run_in_tab(tab.id, "veil.js").await;
         }

@@ -158,6 +158,19 @@ pub async fn tabs(patterns: &[String]) -> Vec<Tab> {
     serde_json::from_str(&text_of(&found)).unwrap_or_default()
 }
 
+/// The tabs that show one of our own pages.
+pub async fn own_tabs(page: &str) -> Vec<Tab> {
+    let found = call_js("tabs.query", &[json!({})]).await.unwrap_or(JsValue::NULL);
+    let tabs: Vec<Tab> = serde_json::from_str(&text_of(&found)).unwrap_or_default();
+    let start = own_url(page);
+    tabs.into_iter().filter(|tab| !start.is_empty() && tab.url.starts_with(&start)).collect()
+}
+
+/// Loads a tab again.
+pub async fn reload_tab(tab: i32) {
+    let _ = call("tabs.reload", &[json!(tab)]).await;
+}
+
 /// Sends a tab elsewhere.
 pub async fn send_tab(tab: i32, url: &str) -> Result<(), ApiError> {
     call("tabs.update", &[json!(tab), json!({"url": url})]).await.map(drop)

@@ -35,7 +35,7 @@ use std::rc::Rc;
 use js_sys::Promise;
 use serde_json::json;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
+use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
 use crate::answer::Sender;
 use crate::events::Details;
@@ -52,7 +52,15 @@ pub struct Background(Rc<Keeper>);
 /// The browser's storage does not answer. Every gate stays shut then.
 #[wasm_bindgen]
 pub async fn start() -> Result<Background, JsValue> {
-    Keeper::start().await.map(Background).map_err(|error| js_sys::Error::new(&error.to_string()).into())
+    let failed = |error: api::ApiError| JsValue::from(js_sys::Error::new(&error.to_string()));
+    let keeper = Keeper::start().await.map_err(failed)?;
+    if store::is_first_start().await {
+        spawn_local({
+            let keeper = Rc::clone(&keeper);
+            async move { events::started(&keeper).await }
+        });
+    }
+    Ok(Background(keeper))
 }
 
 /// Shows one of the extension's pages.

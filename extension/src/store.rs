@@ -8,6 +8,7 @@
 //! | `intermediates` | certificates in base64 DER, to complete chains that come without |
 //! | `kept_aside` | values that could not be read, as they were |
 //! | `standings` (session) | a [`Standing`] for each address |
+//! | `started` (session) | that this session has begun |
 //!
 //! Each value is one string of JSON, so that the browser writes it whole or not at all. What cannot be read is never overwritten before it is kept
 //! aside, and pins that cannot be read are never taken for none.
@@ -172,6 +173,12 @@ pub fn written_settings(settings: &Settings) -> String {
 pub async fn load_standings() -> BTreeMap<Address, Standing> {
     let kept = api::session_get("standings").await.unwrap_or(Value::Null);
     kept.as_str().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+}
+
+/// True once in a session of the browser: after its start, and after the extension was installed, updated or switched on.
+pub async fn is_first_start() -> bool {
+    let is_first = api::session_get("started").await.is_ok_and(|known| known.is_null());
+    is_first && api::session_set(json!({"started": true})).await.is_ok()
 }
 
 /// Keeps the standings for this session.

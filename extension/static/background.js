@@ -53,6 +53,7 @@ runtime.onMessage.addListener((message, sender, answer) => {
 alarms.onAlarm.addListener(({ scheduledTime }) => hand("alarm")(scheduledTime));
 permissions.onAdded.addListener(hand("permissions_changed"));
 permissions.onRemoved.addListener(hand("permissions_changed"));
+// Wakes the background at the start of the browser; it notices by itself that it is the first time.
 runtime.onStartup.addListener(hand("permissions_changed"));
 runtime.onInstalled.addListener(({ reason }) => {
     hand("permissions_changed")();

@@ -1,6 +1,7 @@
 // The fast half of the gate page: asks for passage at once, and goes on where the gate is open, without waiting for the Rust module.
 // Everything else is shown by that module: page.js finds the answer on the body.
 const WAIT = 15000;
+const AGAIN = 2500;
 const wanted = location.hash.slice(1);
 const isPost = location.search === "?post";
 
@@ -24,13 +25,21 @@ async function check() {
 }
 
 async function ask() {
-  const host = document.getElementById("checking-host");
   try {
-    host.textContent = new URL(wanted).host;
-    const late = new Promise((resolve) => setTimeout(resolve, WAIT, null));
-    return await Promise.race([chrome.runtime.sendMessage({ ask: "enter", url: wanted }), late]);
-  } catch (error) {
-    console.error(error);
+    document.getElementById("checking-host").textContent = new URL(wanted).host;
+  } catch {
     return null;
   }
+  // A worker that ends in the middle of a check may answer nobody, not even with an error. Whoever asks again joins the same check.
+  const asked = [];
+  for (let waited = 0; waited < WAIT; waited += AGAIN) {
+    asked.push(chrome.runtime.sendMessage({ ask: "enter", url: wanted }).catch(() => null));
+    const pause = new Promise((resolve) => setTimeout(resolve, AGAIN, null));
+    const answer = await Promise.race([Promise.any(asked.map(given)), pause]).catch(() => pause);
+    if (answer) return answer;
+  }
+  return null;
 }
+
+// Rejects where there was no answer, so that another question's can be waited for.
+const given = (asked) => asked.then((answer) => answer ?? Promise.reject(new Error("no answer")));

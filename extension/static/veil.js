@@ -94,7 +94,8 @@
         const mine = ++asked;
         let passage;
         try {
-            passage = await chrome.runtime.sendMessage({ ask: "hello", url: location.href, ...more });
+            const answer = chrome.runtime.sendMessage({ ask: "hello", url: location.href, ...more });
+            passage = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 4000))]);
         } catch {
             // The background is not there: the page stays covered, and asks again.
         }
@@ -106,7 +107,9 @@
     ask();
     // Covered on its way into the cache, so that it is covered when it comes back.
     window.addEventListener("pagehide", () => (asked++, lower()), { capture: true });
-    window.addEventListener("pageshow", ({ persisted }) => persisted && ask({ is_restored: true }), { capture: true });
+    // Firefox lets the script speak again only after this event; it is covered from its way into the cache.
+    const restored = () => setTimeout(ask, 0, { is_restored: true });
+    window.addEventListener("pageshow", ({ persisted }) => persisted && restored(), { capture: true });
     const woken = () => ask({ has_woken: true });
     window.addEventListener("online", woken);
     navigator.connection?.addEventListener?.("change", woken);

@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** Which browsers are tested: all, or the one that DOORLIGHT_BROWSER names. */
+export const KINDS = process.env.DOORLIGHT_BROWSER ? [process.env.DOORLIGHT_BROWSER] : ["chromium", "firefox"];
 const UUID = "6c0ffee0-d00d-4a11-8b0a-7e1e5c0ffee5";
 const ADDON = "doorlight@doorlight.dev";
 export const PATHS = {
@@ -49,6 +51,7 @@ function prepared(kind, lab, folder) {
     return extension;
 }
 
+/** `isBare`: without the extension, to compare. */
 export async function launch(kind, lab, options = {}) {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), `doorlight-${kind}-`));
     const isNew = !existsSync(join(folder, "extension"));
@@ -59,10 +62,16 @@ export async function launch(kind, lab, options = {}) {
     if (kind === "chromium") {
         const home = join(folder, "home");
         if (isNew) trust(join(home, ".pki/nssdb"), lab);
+        if (isNew && options.isInstalled) {
+            // Chromium keeps an unpacked extension only for developers.
+            mkdirSync(join(profile, "Default"), { recursive: true });
+            const preferences = { extensions: { ui: { developer_mode: true } } };
+            writeFileSync(join(profile, "Default/Preferences"), JSON.stringify(preferences));
+        }
         browser = await puppeteer.launch({
             executablePath,
             pipe: true,
-            enableExtensions: [extension],
+            enableExtensions: options.isBare ? false : [extension],
             userDataDir: profile,
             headless: !options.isVisible,
             defaultViewport: null,
@@ -82,6 +91,13 @@ export async function launch(kind, lab, options = {}) {
         });
     } else {
         if (isNew) trust(profile, lab);
+        // What the driver installs is gone after a restart, so for that it is put into the profile. It is not signed: hence the two settings.
+        const isInstalled = Boolean(options.isInstalled);
+        if (isInstalled && isNew) {
+            mkdirSync(join(profile, "extensions"));
+            execFileSync("zip", ["-qr", join(profile, "extensions", `${ADDON}.xpi`), "."], { cwd: extension });
+        }
+        const installed = { "xpinstall.signatures.required": false, "extensions.autoDisableScopes": 0 };
         browser = await puppeteer.launch({
             browser: "firefox",
             executablePath,
@@ -92,13 +108,14 @@ export async function launch(kind, lab, options = {}) {
             extraPrefsFirefox: {
                 "network.dns.localDomains": [lab.host, lab.other_host, lab.look_alike_host].join(","),
                 "extensions.webextensions.uuids": JSON.stringify({ [ADDON]: UUID }),
+                ...(isInstalled ? installed : {}),
                 ...(options.prefs ?? {}),
             },
         });
-        await browser.installExtension(extension);
+        if (!isInstalled && !options.isBare) await browser.installExtension(extension);
     }
     const id =
-        kind === "firefox"
+        kind === "firefox" || options.isBare
             ? UUID
             : new URL((await browser.waitForTarget((target) => target.type() === "service_worker")).url()).host;
     const base = `${kind === "firefox" ? "moz" : "chrome"}-extension://${id}`;
@@ -129,6 +146,28 @@ export async function launch(kind, lab, options = {}) {
             return own.ask({ ask: "guard", address });
         },
         status: (url = lab.home) => own.ask({ ask: "status", url }),
+        /** Nothing that was checked before counts any longer, as after a long sleep. */
+        async expire() {
+            const { settings } = await own.ask({ ask: "overview" });
+            await own.ask({ ask: "change", settings });
+        },
+        /** Ends the background, as the browser does after half a minute. Chromium only. */
+        async killWorker() {
+            const target = browser.targets().find((target) => target.type() === "service_worker");
+            await (await target?.worker())?.close().catch(() => {});
+        },
+        /** Sign and title in the toolbar for the tabs whose URL starts so. */
+        async action(prefix) {
+            own.asker ??= await own.page("options.html");
+            return own.asker.evaluate(async (prefix) => {
+                const tabs = (await chrome.tabs.query({})).filter(({ url }) => url?.startsWith(prefix));
+                const of = async ({ id }) => ({
+                    badge: await chrome.action.getBadgeText({ tabId: id }),
+                    title: await chrome.action.getTitle({ tabId: id }),
+                });
+                return Promise.all(tabs.map(of));
+            }, prefix);
+        },
         async close() {
             await browser.close().catch(() => {});
             if (!options.folder) rmSync(folder, { recursive: true, force: true });
@@ -137,10 +176,20 @@ export async function launch(kind, lab, options = {}) {
     return own;
 }
 
-/** Goes somewhere, and waits until the tab is at rest, wherever that is. */
+/** Goes somewhere, and waits until the tab has loaded it or stands at the gate, which Firefox's driver does not notice. */
 export async function go(page, url, { within = 8000 } = {}) {
-    await Promise.race([page.goto(url, { timeout: within }).catch(() => {}), sleep(within)]);
+    if (await isAtGate(page)) await page.goto("about:blank");
+    const gone = page.goto(url, { timeout: within }).catch(() => {});
+    let isDone = false;
+    const atGate = async () => {
+        while (!isDone && !(await isAtGate(page))) await sleep(50);
+    };
+    await Promise.race([gone, atGate(), sleep(within)]);
+    isDone = true;
 }
+
+/** True for a tab that stands at the gate. */
+export const isAtGate = async (page) => (await where(page)).includes("/gate.html");
 
 /** Where a tab really is; drivers may not notice when an extension moves it. */
 export const where = (page) => page.evaluate(() => location.href).catch(() => page.url());

@@ -50,7 +50,10 @@ pub fn copyable(name: &str, digits: &str) -> Part {
     let copy = button(&words::word("copy"), Look::Plain, move || {
         let text = copied.clone();
         async move {
-            said::say(&words::word(if browser::copy(&text).await.is_ok() { "copied" } else { "not_copied" }));
+            match browser::copy(&text).await {
+                Ok(()) => said::say_briefly(&words::word("copied")),
+                Err(_) => said::say(&words::word("not_copied")),
+            }
         }
     });
     let copy = copy.attr("aria-label", &words::with("copy_what", &[name]));

@@ -19,7 +19,7 @@ pub fn clear_button(address: &Address) -> Part {
                 Err(error) => return said::say(&words::with("clear_failed", &[&browser::reason(&error)])),
             }
             match clear(&address).await {
-                Ok(()) => said::say(&words::with("clear_done", &[address.host.as_str()])),
+                Ok(()) => said::say_briefly(&words::with("clear_done", &[address.host.as_str()])),
                 Err(error) => said::say(&words::with("clear_failed", &[&browser::reason(&error)])),
             }
         }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use doorlight::address::Address;
+use doorlight::evidence::{Check, Evidence};
 use doorlight::fingerprint::{Fingerprint, InvalidFingerprint, SpkiSha256};
 use doorlight::report::Report;
 
@@ -97,8 +98,10 @@ async fn import_and_look(address: &Address, json: String) -> Result<Status, Stri
     ask(&Request::CheckAgain { address: address.clone() }).await.map_err(|error| error.in_words())
 }
 
-/// The user's word, for exactly the certificate that was shown. `None` where none was seen.
+/// The user's word, for exactly the certificate that was shown. `None` where none was seen, or the key is not what is asked about.
 fn by_word(address: &Address, report: &Report, then: &Then) -> Option<Part> {
+    let asks_for_key = |one: &Evidence| one.check == Check::Pin && one.code.asks_attention();
+    report.evidence.iter().find(|one| asks_for_key(one))?;
     let sha256 = report.certificate.as_ref()?.sha256.to_string();
     let (address, then) = (address.clone(), Rc::clone(then));
     let accept = button(&words::word("accept_button"), Look::Plain, move || {

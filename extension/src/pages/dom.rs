@@ -119,6 +119,11 @@ impl Part {
         }
     }
 
+    /// The text in it.
+    pub fn text_inside(&self) -> String {
+        self.0.as_ref().and_then(|element| element.text_content()).unwrap_or_default()
+    }
+
     /// Adds an element at its end.
     #[must_use]
     pub fn child(self, child: Part) -> Self {

@@ -24,7 +24,7 @@ pub async fn save(file: &Exported) {
     if write(file).await.is_err() {
         return said::say(&words::word("file_not_saved"));
     }
-    said::say(&words::with("file_saved", &[&file.name]));
+    said::say_briefly(&words::with("file_saved", &[&file.name]));
 }
 
 async fn write(file: &Exported) -> Result<(), JsValue> {

@@ -90,6 +90,7 @@ impl Gate {
         let why = reason::of_danger(report);
         let mut parts = self.notes(status);
         parts.push(paragraph(&why.text).class("lead"));
+        parts.push(paragraph(&words::word("danger_stopped")));
         parts.push(part("h2").text(&words::word("danger_do_title")));
         parts.push(
             part("ol")
@@ -161,7 +162,6 @@ impl Gate {
         let parts = vec![
             paragraph(&text).class("lead"),
             row([give, leave_button_plain()]),
-            past::way_past(address, &self.then()),
         ];
         self.fill(Light::Unchecked, &words::word("permission_title"), parts);
     }
@@ -173,6 +173,7 @@ impl Gate {
         });
         let parts = vec![
             paragraph(&words::word("danger_plain_text")).class("lead"),
+            paragraph(&words::word("danger_stopped")),
             row([open, leave_button_plain()]),
         ];
         self.fill(Light::Danger, &words::word("danger_plain_title"), parts);
@@ -264,7 +265,7 @@ impl Gate {
                     Ok(status) => {
                         let light = sign::word(status.light);
                         gate.enter().await;
-                        said::say(&words::with("again_done", &[&light]));
+                        said::say_briefly(&words::with("again_done", &[&light]));
                     }
                     Err(unanswered) => said::say(&unanswered.in_words()),
                 }
@@ -282,7 +283,7 @@ impl Gate {
             .child(part("bdi").class("host").text(&host));
         head = head.child(part("div").child(words_of_light).child(heading.clone()));
         let page = by_id("page");
-        page.set("class", &format!("gate {}", sign::name(light)));
+        page.set("class", &format!("gate {}", light.as_str()));
         page.fill(core::iter::once(head).chain(parts));
         title(&format!("{name} · {host}"));
         said::say("");

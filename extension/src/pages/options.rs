@@ -1,8 +1,7 @@
 //! The options: guarded addresses with their keys, what happened, settings, files.
 
 use doorlight::address::Address;
-use doorlight::evidence::Code;
-use doorlight::site::{Event, EventKind, KeyHabit, Origin, Pin, SiteRecord};
+use doorlight::site::{Entered, Event, EventKind, KeyHabit, Origin, Pin, SiteRecord};
 
 use crate::journal::Entry;
 use crate::message::{Exported, Overview, Request, Status};
@@ -110,7 +109,7 @@ fn site(address: &Address, status: &Status) -> Part {
     let heading =
         part("h3").attr("id", &id).attr("tabindex", "-1").child(part("bdi").class("host").text(&address.to_string()));
     let mut whole = part("article")
-        .class(&format!("card site {}", sign::name(status.light)))
+        .class(&format!("card site {}", status.light.as_str()))
         .attr("aria-labelledby", &id)
         .child(part("div").class("site-head").child(heading).child(sign::label(status.light)));
     whole = match &status.report {
@@ -126,7 +125,7 @@ fn site(address: &Address, status: &Status) -> Part {
         whole = whole.child(paragraph(&words::word("site_no_permission")).class("note")).child(row([give_button(address)]));
     }
     if let Some(record) = &status.record {
-        whole = whole.child(pins(address, record)).children(history(address, record));
+        whole = whole.child(pins(address, record)).children(entered(address, record)).children(history(address, record));
     }
     let enter = fold(
         &format!("enter-{address}"),
@@ -199,11 +198,6 @@ fn remove_button(address: &Address) -> Part {
                 Ok(overview) => overview,
                 Err(unanswered) => return said::say(&unanswered.in_words()),
             };
-            // Another port of the host may still be guarded.
-            let is_needed = |status: &Status| status.address.as_ref().is_some_and(|other| other.host == address.host);
-            if overview.trouble.is_none() && !overview.sites.iter().any(is_needed) {
-                let _ = permission::give_back_host(&address.host).await;
-            }
             fill(&overview, "sites");
             said::say_outcome(overview.trouble.as_ref(), &words::with("site_removed", &[&address.to_string()]));
         }
@@ -249,6 +243,19 @@ fn one_pin(address: &Address, pin: &Pin) -> Part {
     }
     let digits = part("dl").class("certificate").child(certificate::copyable(&words::word("certificate_pin"), &spki));
     whole.child(folded(&words::word("pin_details"), [digits, row([remove])]))
+}
+
+fn entered(address: &Address, record: &SiteRecord) -> Option<Part> {
+    let line = |one: &Entered| {
+        part("li")
+            .child(clock::time(one.added, &clock::moment(one.added)))
+            .child(part("span").child(part("code").text(&String::from(one.fingerprint))))
+    };
+    if record.entered.is_empty() {
+        return None;
+    }
+    let lines = part("ul").class("events").children(record.entered.iter().rev().map(line));
+    Some(fold(&format!("entered-{address}"), "entered_title", [lines]))
 }
 
 fn history(address: &Address, record: &SiteRecord) -> Option<Part> {
@@ -396,23 +403,14 @@ fn entry(one: &Entry) -> Part {
     let event = serde_json::to_value(one.what).ok();
     let event = event.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
     let text = words::word(&format!("journal_{}", event.replace('-', "_")));
-    let mut line = part("span").text(&text);
-    if !one.address.is_empty() {
-        line = line.then(" ").child(part("bdi").text(&doorlight::text::printable(&one.address)));
-    }
-    if !one.detail.is_empty() {
-        line = line.child(part("span").class("hint block").text(&in_words(&one.detail)));
+    // What concerns all addresses has its particulars in the place of the address.
+    let is_about_all = one.address.is_empty();
+    let about = doorlight::text::printable(if is_about_all { &one.detail } else { &one.address });
+    let mut line = part("span").text(&text).then(" ").child(part("bdi").text(&about));
+    if !is_about_all && !one.detail.is_empty() {
+        line = line.child(part("span").class("hint block").text(&words::codes(&one.detail)));
     }
     part("li").child(clock::time(one.at, &clock::moment(one.at))).child(line)
-}
-
-/// The codes behind an entry as sentences; whatever is no code stays as it is.
-fn in_words(detail: &str) -> String {
-    let one = |part: &str| match part.parse::<Code>() {
-        Ok(code) => words::finding(&doorlight::evidence::Evidence::new(code)),
-        Err(_) => doorlight::text::printable(part),
-    };
-    detail.split([',', ' ']).filter(|part| !part.is_empty()).map(one).collect::<Vec<_>>().join(" ")
 }
 
 fn about(overview: &Overview) -> Part {

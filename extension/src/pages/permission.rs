@@ -1,4 +1,4 @@
-//! The permission for a host: asked for when its address is guarded, given back when it is not.
+//! The permission for a host: asked for when its address is guarded. The background gives it back.
 
 use doorlight::address::Host;
 use wasm_bindgen::JsValue;
@@ -14,14 +14,6 @@ fn of_host(host: &Host) -> JsValue {
 /// Asks for the host. Has to be called inside a click: the question is put before this returns.
 pub fn ask_for_host(host: &Host) -> impl Future<Output = Result<bool, JsValue>> + use<> {
     browser::request_permissions(&of_host(host))
-}
-
-/// Gives the permission for the host back.
-///
-/// # Errors
-/// What the browser says.
-pub async fn give_back_host(host: &Host) -> Result<(), JsValue> {
-    browser::remove_permissions(&of_host(host)).await
 }
 
 /// Asks to clear what sites have stored. Has to be called inside a click.

@@ -53,22 +53,29 @@ fn fill_guarded(address: &Address, status: &Status) {
     if !status.has_permission {
         parts.push(setup_button(address, "permission_button"));
     }
+    let mut buttons = Vec::new();
+    let is_waiting = !status.has_permission || status.light == Light::Attention && status.open_until.is_none();
+    if status.has_permission && is_waiting {
+        buttons.push(setup_button(address, "popup_confirm"));
+    }
     let url = format!("https://{address}/");
     let again_for = address.clone();
-    let again = button(&words::word("again_button"), Look::First, move || {
+    let look = if is_waiting || status.light == Light::Trusted { Look::Plain } else { Look::First };
+    let again = button(&words::word("again_button"), look, move || {
         let (address, url) = (again_for.clone(), url.clone());
         said::say(&words::word("again_running"));
         async move {
             match ask::<Status>(&Request::CheckAgain { address }).await {
                 Ok(status) => {
                     fill(&url, &status);
-                    said::say(&words::with("again_done", &[&sign::word(status.light)]));
+                    said::say_briefly(&words::with("again_done", &[&sign::word(status.light)]));
                 }
                 Err(unanswered) => said::say(&unanswered.in_words()),
             }
         }
     });
-    parts.push(row([again, options_button()]));
+    buttons.extend([again, options_button()]);
+    parts.push(row(buttons));
     parts.extend(status.report.as_ref().map(|report| evidence(address, report)).into_iter().flatten());
     show_parts(status.light, parts);
 }
@@ -171,7 +178,7 @@ fn head(light: Light, host: &str) -> Part {
 
 fn show_parts(light: Light, parts: Vec<Part>) {
     let page = by_id("page");
-    page.set("class", &format!("popup {}", sign::name(light)));
+    page.set("class", &format!("popup {}", light.as_str()));
     page.fill(parts);
 }
 

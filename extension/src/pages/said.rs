@@ -1,19 +1,36 @@
 //! The line that says what has just happened; screen readers read it out.
 
+use core::time::Duration;
+
 use crate::message::Trouble;
 
 use super::background::trouble_in_words;
 use super::dom::by_id;
+
+/// How long good news stays.
+const GOOD_NEWS: Duration = Duration::from_secs(8);
 
 /// Says it. The page has an element `said` with the role of a status.
 pub fn say(text: &str) {
     by_id("said").set_text(text);
 }
 
+/// Says it for a while: for good news, that nobody has to act on.
+pub fn say_briefly(text: &str) {
+    say(text);
+    let said = text.to_owned();
+    wasm_bindgen_futures::spawn_local(async move {
+        gloo_timers::future::sleep(GOOD_NEWS).await;
+        if by_id("said").text_inside() == said {
+            say("");
+        }
+    });
+}
+
 /// Says what could not be done, or that it was.
 pub fn say_outcome(trouble: Option<&Trouble>, done: &str) {
     match trouble {
         Some(trouble) => say(&trouble_in_words(trouble)),
-        None => say(done),
+        None => say_briefly(done),
     }
 }

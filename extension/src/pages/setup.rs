@@ -115,6 +115,8 @@ fn then(address: &Address) -> Then {
 fn show_status(address: &Address, status: &Status) {
     match (status.light, &status.report) {
         (Light::Trusted, _) => show_test(address),
+        // Confirmed, and only something else asks for a look: the gate is open.
+        (Light::Attention, Some(_)) if status.open_until.is_some() => show_test(address),
         (Light::Attention, Some(report)) => show_sight(address, status, report),
         (Light::Danger, Some(report)) => show_danger(address, status, report),
         _ => show_unchecked(address, status),
@@ -176,7 +178,7 @@ fn again_button(address: &Address, look: Look) -> Part {
             match ask::<Status>(&Request::CheckAgain { address: address.clone() }).await {
                 Ok(status) => {
                     show_status(&address, &status);
-                    said::say(&words::with("again_done", &[&sign::word(status.light)]));
+                    said::say_briefly(&words::with("again_done", &[&sign::word(status.light)]));
                 }
                 Err(unanswered) => said::say(&unanswered.in_words()),
             }
@@ -252,8 +254,8 @@ fn step(step: &SelfTestStep) -> Part {
         .child(part("span").class(class).attr("aria-hidden", "true").text(sign))
         .child(part("span").class("unseen").text(&format!("{}: ", words::word(outcome))))
         .child(part("span").text(&name));
-    let detail = (!step.detail.is_empty())
-        .then(|| paragraph(&doorlight::text::printable(&step.detail)).class("hint"));
+    let detail = (!step.works && !step.detail.is_empty())
+        .then(|| paragraph(&words::codes(&step.detail)).class("hint"));
     part("li").child(line).children(detail)
 }
 

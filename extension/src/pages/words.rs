@@ -1,6 +1,6 @@
 //! All words that the pages show, from the locale files.
 
-use doorlight::evidence::{Check, Evidence, Outcome};
+use doorlight::evidence::{Code, Evidence, Outcome};
 
 use super::browser;
 
@@ -36,8 +36,11 @@ pub fn outcome(evidence: &Evidence) -> String {
     })
 }
 
-/// What is checked, in a word or two.
-pub fn check(check: Check) -> String {
-    let name = check.as_str();
-    find(&format!("check_{}", name.replace('-', "_")), &[]).unwrap_or_else(|| name.to_owned())
+/// Codes in a row as sentences; what is no code stays as it is.
+pub fn codes(row: &str) -> String {
+    let one = |part: &str| match part.parse::<Code>() {
+        Ok(code) => finding(&Evidence::new(code)),
+        Err(_) => doorlight::text::printable(part),
+    };
+    row.split([',', ' ']).filter(|part| !part.is_empty()).map(one).collect::<Vec<_>>().join(" ")
 }

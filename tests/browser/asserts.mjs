@@ -1,0 +1,27 @@
+// What the server's log may hold.
+import assert from "node:assert/strict";
+
+const PROBES = ["/robots.txt", "/", "/favicon.ico"];
+
+/** Fails where the home's log holds anything but our own bare probes. */
+export function assertOnlyProbes(requests) {
+    assertNothingOfTheUsers(requests);
+    for (const { server, method, target } of requests) {
+        if (server !== "home" && server !== "plain") continue;
+        assert.equal(method, "HEAD", `${server} ${method} ${target}`);
+        assert.ok(PROBES.includes(target), `${server} ${method} ${target}`);
+    }
+}
+
+/** Fails where a request to the home carries a cookie, a token, a body or a message. */
+export function assertNothingOfTheUsers(requests) {
+    for (const { server, method, target, headers, body, messages } of requests) {
+        if (server !== "home" && server !== "plain") continue;
+        const seen = `${server} ${method} ${target}`;
+        assert.equal(headers.cookie, undefined, `${seen}: cookie`);
+        assert.equal(headers.authorization, undefined, `${seen}: authorization`);
+        assert.equal(body, "", seen);
+        assert.equal(messages.length, 0, seen);
+        assert.ok(!target.includes("secret"), seen);
+    }
+}

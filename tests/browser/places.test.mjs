@@ -1,0 +1,253 @@
+// Pages that make no request, connections that change under the page, and ways around the address: A10, A12, A13.
+import { after, before, describe, test } from "node:test";
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startLab } from "./lab.mjs";
+import { assertNothingOfTheUsers, assertOnlyProbes } from "./asserts.mjs";
+import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
+
+for (const kind of KINDS) {
+    describe(`pages and connections in ${kind}`, () => {
+        let lab, own;
+        const pages = [];
+        const open = async (path) => {
+            const page = await own.browser.newPage();
+            pages.push(page);
+            await go(page, `${lab.home}${path}`);
+            await until(async () => (await where(page)).startsWith(lab.home), { why: `arriving at ${path}` });
+            return page;
+        };
+        const good = async () => {
+            await lab.present("good");
+            for (const page of pages.splice(0)) await page.close().catch(() => {});
+            await own.ask({ ask: "check-again", address: lab.address });
+            assert.equal((await own.status()).light, "trusted");
+        };
+        before(async () => {
+            lab = await startLab();
+            own = await launch(kind, lab);
+            await own.guard();
+        });
+        after(async () => {
+            await own?.close();
+            lab?.stop();
+        });
+
+        test("A12: a swap under an open page shuts its tab at the first response or the next re-check", async () => {
+            await good();
+            const page = await open("/poll");
+            await until(() => page.evaluate(() => Number(document.body.dataset.polls) > 1));
+            await lab.present("A5");
+            // Firefox looks at every response by itself. Stock Chromium shows none: there the re-check notices.
+            if (kind === "chromium") await own.expire();
+            await until(() => isAtGate(page), { why: "the tab at the gate" });
+            await until(async () => (await own.status()).light === "danger");
+            await lab.clear();
+            await sleep(700);
+            assertOnlyProbes(await lab.requests());
+            const { journal } = await own.ask({ ask: "overview" });
+            assert.ok(journal.some(({ what }) => what === "changed"));
+        });
+
+        test("A12: a swap before a WebSocket shuts its tab", async () => {
+            await good();
+            const page = await open("/frame");
+            await lab.present("A4");
+            if (kind === "chromium") await own.expire();
+            await page
+                .evaluate((host) => void new WebSocket(`wss://${host}/api/websocket`), lab.address)
+                .catch(() => {});
+            await until(() => isAtGate(page), { why: "the tab at the gate" });
+            const sockets = (await lab.requests()).filter(({ websocket, presented }) => websocket && presented === "A4");
+            assert.ok(sockets.every(({ messages }) => messages.length === 0));
+        });
+
+        test("A13: a page out of a service worker stays behind the gate", async () => {
+            await good();
+            const page = await open("/worker");
+            await until(() => page.evaluate(() => document.body.dataset.worker === "ready"));
+            await page.goto("about:blank");
+            await lab.present("A5");
+            await own.expire();
+            await lab.clear();
+            await go(page, `${lab.home}/auth/authorize?client=secret#secret`);
+            await until(() => isAtGate(page), { why: "the gate" });
+            await sleep(300);
+            assertOnlyProbes(await lab.requests());
+            assert.equal(await page.evaluate(() => document.querySelectorAll("ha-authorize").length), 0);
+        });
+
+        test("a page out of a service worker arrives when the home is good", async () => {
+            await good();
+            const page = await open("/worker");
+            await until(() => page.evaluate(() => document.body.dataset.worker === "ready"));
+            await page.goto("about:blank");
+            await own.expire();
+            await go(page, `${lab.home}/worker#x`);
+            await until(async () => (await where(page)) === `${lab.home}/worker#x`);
+            await until(() => page.evaluate(() => !document.querySelector("doorlight-veil")));
+        });
+
+        test("a page out of a service worker with the server down: no green, nothing to type into", async () => {
+            await good();
+            const page = await open("/worker");
+            await until(() => page.evaluate(() => document.body.dataset.worker === "ready"));
+            await page.goto("about:blank");
+            await own.expire();
+            await lab.command({ do: "down" });
+            await go(page, `${lab.home}/auth/authorize`);
+            await until(() => isAtGate(page));
+            await until(async () => (await own.status()).report?.verdict === "unchecked");
+            assert.equal((await own.status()).light, "unchecked");
+            for (const { badge } of await own.action(`${own.base}/gate.html`)) assert.notEqual(badge, "✓");
+            await lab.command({ do: "up" });
+        });
+
+        test("A13: out of the back/forward cache the page is covered until the verdict", async () => {
+            await good();
+            const page = await open("/bfcache");
+            await page.goto(`${lab.elsewhere}/link`);
+            await lab.present("A5");
+            await own.expire();
+            await lab.clear();
+            await Promise.race([page.goBack({ timeout: 4000 }).catch(() => {}), sleep(4000)]);
+            await until(() => isAtGate(page), { why: "the gate" });
+            assertOnlyProbes(await lab.requests());
+        });
+
+        test("out of the back/forward cache a good page comes back as it was", async () => {
+            await good();
+            const page = await open("/bfcache");
+            await page.evaluate(() => (document.body.dataset.mark = "kept"));
+            await page.goto(`${lab.elsewhere}/link`);
+            await own.expire();
+            await Promise.race([page.goBack({ timeout: 4000 }).catch(() => {}), sleep(4000)]);
+            await until(async () => (await where(page)) === `${lab.home}/bfcache`);
+            await until(() => page.evaluate(() => !document.querySelector("doorlight-veil")));
+            await until(async () => (await own.action(lab.home)).some(({ badge }) => badge === "✓"));
+        });
+
+        test("under the veil nothing can be typed, in whatever tree the field is", async () => {
+            await good();
+            const page = await open("/auth/authorize");
+            await sleep(600);
+            // The background is kept from answering by a home that does not answer it.
+            await lab.command({ do: "hang" });
+            await page.evaluate(() => window.dispatchEvent(new Event("online")));
+            await until(() => page.evaluate(() => Boolean(document.querySelector("doorlight-veil"))), { why: "the veil" });
+            const fields = () =>
+                page.evaluate(() => {
+                    const all = (root) =>
+                        [...root.querySelectorAll("*")].flatMap((e) => [
+                            ...(e.matches("input") ? [e] : []),
+                            ...(e.shadowRoot ? all(e.shadowRoot) : []),
+                        ]);
+                    const late = document.createElement("div");
+                    late.attachShadow({ mode: "open" }).innerHTML = "<input type=password name=late>";
+                    if (!document.querySelector("#late")) document.body.append(Object.assign(late, { id: "late" }));
+                    const found = all(document);
+                    found.find(({ type }) => type === "password")?.focus();
+                    return found.map(({ name, value, disabled }) => ({ name, value, disabled }));
+                });
+            await until(async () => (await fields()).every(({ disabled }) => disabled) && (await fields()).length >= 4);
+            await page.keyboard.type("secret");
+            assert.ok((await fields()).every(({ value }) => !value));
+            await lab.command({ do: "unhang" });
+            await until(() => page.evaluate(() => !document.querySelector("doorlight-veil")), { within: 15000 });
+            assert.ok((await fields()).filter(({ name }) => name !== "late").every(({ disabled }) => !disabled));
+        });
+
+        test("A10: plain http is never let through", async () => {
+            await good();
+            await lab.clear();
+            const page = await own.browser.newPage();
+            pages.push(page);
+            await go(page, `http://${lab.host}:${lab.plain_port}/auth/authorize?x=secret`);
+            await until(() => isAtGate(page), { why: "the gate" });
+            await sleep(300);
+            assert.deepEqual((await lab.requests()).filter(({ server }) => server === "plain"), []);
+        });
+
+        test("A10: a redirect to a look-alike is named and taken back", async () => {
+            await good();
+            const to = `https://${lab.look_alike_host}:${lab.look_alike_port}/auth/authorize`;
+            await lab.command({ do: "redirect", path: "/away", to });
+            const page = await own.browser.newPage();
+            pages.push(page);
+            await go(page, `${lab.home}/away`);
+            await until(() => isAtGate(page), { why: "the gate" });
+            const { report } = await own.status();
+            assert.deepEqual(report.decided_by, ["transport-look-alike"]);
+            assert.match(report.evidence[0].detail.reason, new RegExp(lab.look_alike_host));
+        });
+
+        test("another port of a guarded host is not let through: cookies know no ports", async () => {
+            await good();
+            await lab.clear();
+            const page = await own.browser.newPage();
+            pages.push(page);
+            await go(page, `https://${lab.host}:${lab.look_alike_port}/auth/authorize`);
+            await until(() => isAtGate(page), { why: "the gate" });
+            assert.deepEqual((await lab.requests()).filter(({ server }) => server === "look-alike"), []);
+        });
+
+        test("a name and password in the address do not get round the gate", async () => {
+            await lab.present("A5");
+            for (const page of pages.splice(0)) await page.close().catch(() => {});
+            await own.expire();
+            await lab.clear();
+            const page = await own.browser.newPage();
+            pages.push(page);
+            await go(page, `https://secret:secret@${lab.address}/frame`, { within: 2500 });
+            await sleep(500);
+            assertOnlyProbes(await lab.requests());
+        });
+
+        test("with the server down there is no green, and it heals by itself", async () => {
+            await good();
+            const page = await open("/poll");
+            await lab.command({ do: "down" });
+            await own.expire();
+            await until(async () => (await own.status()).report?.verdict === "unchecked");
+            assert.equal((await own.status()).light, "unchecked");
+            await until(async () => (await own.action(lab.home)).every(({ badge }) => badge !== "✓"));
+            await lab.command({ do: "up" });
+            await page.evaluate(() => window.dispatchEvent(new Event("online"))).catch(() => {});
+            await until(async () => (await own.status()).light === "trusted", { within: 15_000 });
+        });
+    });
+
+    test(`session restore in ${kind}: the gate is shut before the first page`, async () => {
+        const lab = await startLab();
+        const folder = mkdtempSync(join(tmpdir(), `doorlight-${kind}-`));
+        const options = {
+            folder,
+            isInstalled: true,
+            args: kind === "chromium" ? ["--restore-last-session", "--hide-crash-restore-bubble"] : [],
+            prefs: { "browser.startup.page": 3, "browser.sessionstore.resume_from_crash": true },
+        };
+        let own = await launch(kind, lab, options);
+        try {
+            await own.guard();
+            const page = await own.browser.newPage();
+            await go(page, `${lab.home}/`);
+            await go(page, `${lab.home}/auth/authorize?restored=1`);
+            await until(async () => (await where(page)).startsWith(lab.home));
+            await sleep(1500);
+            await own.close();
+            await lab.present("A5");
+            await lab.clear();
+            own = await launch(kind, lab, options);
+            await sleep(3000);
+            assertNothingOfTheUsers(await lab.requests());
+            assertOnlyProbes(await lab.requests());
+            assert.notEqual((await own.status()).light, "trusted");
+        } finally {
+            await own.close();
+            lab.stop();
+            rmSync(folder, { recursive: true, force: true });
+        }
+    });
+}
