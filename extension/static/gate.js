@@ -42,4 +42,8 @@ async function ask() {
 }
 
 // Rejects where there was no answer, so that another question's can be waited for.
-const given = (asked) => asked.then((answer) => answer ?? Promise.reject(new Error("no answer")));
+async function given(asked) {
+  const answer = await asked;
+  if (!answer) throw new Error("no answer");
+  return answer;
+}

@@ -158,7 +158,9 @@ async function verify() {
             if (!BAD.includes(presented) || n <= lastRequest) continue;
             lastRequest = n;
             const carried = ["cookie", "authorization"].filter((name) => headers[name]);
-            if (carried.length > 0 || body || messages.length > 0 || method !== "HEAD") wrong(`${method} ${target} with ${carried.join(", ") || "nothing"} reached ${presented}`);
+            // Frames, pictures and fetches of another site: no browser lets them be held without permission for that site too.
+            const isBare = method === "HEAD" || headers.referer?.startsWith(lab.elsewhere);
+            if (carried.length > 0 || body || messages.length > 0 || !isBare) wrong(`${method} ${target} with ${carried.join(", ") || "nothing"} reached ${presented}`);
         }
     }
     const kept = await own.asker.evaluate(async () => {
@@ -172,9 +174,9 @@ async function verify() {
 
 /** From now on what the harness has changed is known to the gate. */
 async function check() {
-    const { light } = await ask({ ask: "check-again", address: lab.address });
+    const { light, report } = await ask({ ask: "check-again", address: lab.address });
     world.isNoticed = true;
-    if (!expected().includes(light)) wrong(`checked again: ${light}, not ${expected().join(" or ")}`);
+    if (!expected().includes(light)) wrong(`checked again: ${light}, not ${expected().join(" or ")}: ${JSON.stringify(report?.evidence?.filter(({ outcome }) => outcome !== "pass"))}`);
     if (!GOOD.includes(world.presented) && !world.isQuiet) {
         world.isQuiet = true;
         // What was on its way before the gate shut.

@@ -38,6 +38,7 @@ pub async fn ask<T: DeserializeOwned>(request: &Request) -> Result<T, Unanswered
 pub fn trouble_in_words(trouble: &Trouble) -> String {
     let detail = doorlight::text::printable(&trouble.detail);
     let key = format!("trouble_{}", trouble.code.replace('-', "_"));
-    words::find(&key, &[&detail])
-        .unwrap_or_else(|| words::with("trouble_other", &[&detail, &doorlight::text::printable(&trouble.code)]))
+    words::find(&key, &[&detail]).unwrap_or_else(|| {
+        words::with("trouble_other", &[&detail, &doorlight::text::printable(&trouble.code)])
+    })
 }

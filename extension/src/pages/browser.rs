@@ -99,8 +99,7 @@ pub async fn active_tab_url() -> Option<String> {
 
 /// Opens a tab; an empty address opens the browser's own new tab.
 pub async fn open_tab(url: &str) {
-    let properties =
-        if url.is_empty() { serde_json::json!({}) } else { serde_json::json!({ "url": url }) };
+    let properties = if url.is_empty() { serde_json::json!({}) } else { serde_json::json!({ "url": url }) };
     let _ = kept(tabs_create(&value(&properties))).await;
 }
 

@@ -20,7 +20,10 @@ pub fn details(certificate: &CertificateReport) -> Part {
     part("dl")
         .class("certificate")
         .child(pair(&words::word("certificate_issuer"), part("bdi").text(&issuer(certificate))))
-        .child(pair(&words::word("certificate_until"), clock::time(certificate.not_after, &clock::day(certificate.not_after))))
+        .child(pair(
+            &words::word("certificate_until"),
+            clock::time(certificate.not_after, &clock::day(certificate.not_after)),
+        ))
         .child(pair(&words::word("certificate_names"), part("bdi").text(&names.join(", "))))
         .children(fingerprints(certificate))
         .child(copyable(&words::word("certificate_pin"), &certificate.spki_sha256.to_string()))

@@ -23,7 +23,11 @@ pub fn ways(address: &Address, report: Option<&Report>, then: &Then) -> Part {
     let way = |number: &str, name: &str, inside: Part| {
         part("li")
             .class("way")
-            .child(part("h3").child(part("span").class("number").attr("aria-hidden", "true").text(number)).then(&words::word(name)))
+            .child(
+                part("h3")
+                    .child(part("span").class("number").attr("aria-hidden", "true").text(number))
+                    .then(&words::word(name)),
+            )
             .child(inside)
     };
     let mut ways = vec![
@@ -121,8 +125,5 @@ fn by_word(address: &Address, report: &Report, then: &Then) -> Option<Part> {
 
 /// For a key that is refused: the fingerprint that the home shows now, folded.
 pub fn set_up_anew(address: &Address, then: &Then) -> Part {
-    folded(
-        &words::word("anew_title"),
-        [paragraph(&words::word("anew_text")), by_fingerprint(address, then)],
-    )
+    folded(&words::word("anew_title"), [paragraph(&words::word("anew_text")), by_fingerprint(address, then)])
 }

@@ -15,8 +15,8 @@ use super::button::{Look, button, row};
 use super::confirm::Then;
 use super::dom::{Part, body, by_id, folded, paragraph, part, title};
 use super::{
-    browser, certificate, cleaning, clock, confirm, file, findings, past, permission, place, reason, said, sign,
-    words,
+    browser, certificate, cleaning, clock, confirm, file, findings, past, permission, place, reason, said,
+    sign, words,
 };
 
 /// What is wanted, and how it came here.
@@ -93,11 +93,10 @@ impl Gate {
         parts.push(paragraph(&words::word("danger_stopped")));
         parts.push(part("h2").text(&words::word("danger_do_title")));
         parts.push(
-            part("ol")
-                .class("todo")
-                .children(["danger_do_leave", "danger_do_network", "danger_do_home"].map(|key| {
-                    part("li").text(&words::word(key))
-                })),
+            part("ol").class("todo").children(
+                ["danger_do_leave", "danger_do_network", "danger_do_home"]
+                    .map(|key| part("li").text(&words::word(key))),
+            ),
         );
         parts.push(row([leave_button(), self.again_button(address, Look::Plain)]));
         parts.push(self.evidence(address, report));
@@ -141,8 +140,10 @@ impl Gate {
 
     fn show_unanswered(&self) {
         let again = button(&words::word("again_button"), Look::First, || async { place::reload() });
-        let parts =
-            vec![paragraph(&words::word("gate_unanswered_text")).class("lead"), row([again, leave_button_plain()])];
+        let parts = vec![
+            paragraph(&words::word("gate_unanswered_text")).class("lead"),
+            row([again, leave_button_plain()]),
+        ];
         self.fill(Light::Unchecked, &words::word("unchecked_title"), parts);
     }
 
@@ -159,10 +160,7 @@ impl Gate {
             }
         });
         let text = words::with("permission_text", &[address.host.as_str()]);
-        let parts = vec![
-            paragraph(&text).class("lead"),
-            row([give, leave_button_plain()]),
-        ];
+        let parts = vec![paragraph(&text).class("lead"), row([give, leave_button_plain()])];
         self.fill(Light::Unchecked, &words::word("permission_title"), parts);
     }
 
@@ -182,13 +180,17 @@ impl Gate {
     fn show_not_guarded(&self, status: &Status) {
         let mut parts = Vec::new();
         let host = place::host_of(&self.wanted);
-        let link = part("p")
-            .child(part("a").link(&self.wanted).attr("rel", "noreferrer").text(&words::with("free_link", &[&host])));
+        let link = part("p").child(
+            part("a").link(&self.wanted).attr("rel", "noreferrer").text(&words::with("free_link", &[&host])),
+        );
         match status.address.as_ref().filter(|_| status.is_host_guarded) {
             Some(address) => {
                 parts.push(paragraph(&words::with("port_text", &[address.host.as_str()])).class("lead"));
                 parts.push(row([self.guard_button(address), leave_button_plain()]));
-                parts.push(folded(&words::word("port_past"), [paragraph(&words::word("port_past_text")), link]));
+                parts.push(folded(
+                    &words::word("port_past"),
+                    [paragraph(&words::word("port_past_text")), link],
+                ));
                 self.fill(Light::Attention, &words::word("port_title"), parts);
             }
             None => {
@@ -221,7 +223,8 @@ impl Gate {
             place::replace_by(&wanted);
             async {}
         });
-        let parts = vec![paragraph(&words::word("post_text")).class("lead"), row([open, leave_button_plain()])];
+        let parts =
+            vec![paragraph(&words::word("post_text")).class("lead"), row([open, leave_button_plain()])];
         self.fill(Light::Trusted, &words::word("post_title"), parts);
     }
 

@@ -29,7 +29,8 @@ async fn refresh(focus: &str) {
     match ask::<Overview>(&Request::Overview).await {
         Ok(overview) => fill(&overview, focus),
         Err(unanswered) => {
-            by_id("page").fill([part("h1").text(&words::word("options_title")), paragraph(&unanswered.in_words())]);
+            by_id("page")
+                .fill([part("h1").text(&words::word("options_title")), paragraph(&unanswered.in_words())]);
         }
     }
 }
@@ -82,7 +83,10 @@ fn trouble(overview: &Overview) -> Option<Part> {
                 .child(paragraph(&trouble_in_words(trouble)))
                 .child(paragraph(&words::word("aside_text")))
                 .child(row([import_button()]))
-                .child(folded(&words::word("afresh_title"), [paragraph(&words::word("afresh_text")), row([afresh])])),
+                .child(folded(
+                    &words::word("afresh_title"),
+                    [paragraph(&words::word("afresh_text")), row([afresh])],
+                )),
         );
     }
     if let Some(trouble) = trouble {
@@ -106,26 +110,33 @@ fn sites(overview: &Overview) -> Part {
 
 fn site(address: &Address, status: &Status) -> Part {
     let id = format!("site-{address}");
-    let heading =
-        part("h3").attr("id", &id).attr("tabindex", "-1").child(part("bdi").class("host").text(&address.to_string()));
+    let heading = part("h3")
+        .attr("id", &id)
+        .attr("tabindex", "-1")
+        .child(part("bdi").class("host").text(&address.to_string()));
     let mut whole = part("article")
         .class(&format!("card site {}", status.light.as_str()))
         .attr("aria-labelledby", &id)
         .child(part("div").class("site-head").child(heading).child(sign::label(status.light)));
     whole = match &status.report {
-        Some(report) => whole.child(
-            part("p").class("hint").text(&words::with("site_checked", &[&clock::ago(report.at)])),
-        ),
+        Some(report) => {
+            whole.child(part("p").class("hint").text(&words::with("site_checked", &[&clock::ago(report.at)])))
+        }
         None => whole.child(paragraph(&words::word("site_not_checked")).class("hint")),
     };
     if let Some(trouble) = &status.trouble {
         whole = whole.child(paragraph(&trouble_in_words(trouble)).class("note"));
     }
     if !status.has_permission {
-        whole = whole.child(paragraph(&words::word("site_no_permission")).class("note")).child(row([give_button(address)]));
+        whole = whole
+            .child(paragraph(&words::word("site_no_permission")).class("note"))
+            .child(row([give_button(address)]));
     }
     if let Some(record) = &status.record {
-        whole = whole.child(pins(address, record)).children(entered(address, record)).children(history(address, record));
+        whole = whole
+            .child(pins(address, record))
+            .children(entered(address, record))
+            .children(history(address, record));
     }
     let enter = fold(
         &format!("enter-{address}"),
@@ -137,7 +148,8 @@ fn site(address: &Address, status: &Status) -> Part {
         "site_remove",
         [paragraph(&words::word("site_remove_text")), row([remove_button(address)])],
     );
-    let buttons = [Some(again_button(address, &id)), status.report.as_ref().map(|_| gate::export_button(address))];
+    let buttons =
+        [Some(again_button(address, &id)), status.report.as_ref().map(|_| gate::export_button(address))];
     whole.child(enter).child(remove).child(row(buttons.into_iter().flatten()))
 }
 
@@ -199,7 +211,10 @@ fn remove_button(address: &Address) -> Part {
                 Err(unanswered) => return said::say(&unanswered.in_words()),
             };
             fill(&overview, "sites");
-            said::say_outcome(overview.trouble.as_ref(), &words::with("site_removed", &[&address.to_string()]));
+            said::say_outcome(
+                overview.trouble.as_ref(),
+                &words::with("site_removed", &[&address.to_string()]),
+            );
         }
     })
 }
@@ -241,7 +256,8 @@ fn one_pin(address: &Address, pin: &Pin) -> Part {
     if pin.doubted {
         whole = whole.child(paragraph(&words::word("pin_doubted")).class("note"));
     }
-    let digits = part("dl").class("certificate").child(certificate::copyable(&words::word("certificate_pin"), &spki));
+    let digits =
+        part("dl").class("certificate").child(certificate::copyable(&words::word("certificate_pin"), &spki));
     whole.child(folded(&words::word("pin_details"), [digits, row([remove])]))
 }
 
@@ -286,8 +302,8 @@ fn settings(now: &Settings, overview: &Overview) -> Part {
         .child(own_log_list(now, overview))
 }
 
-fn store(settings: Settings, done: &'static str) -> impl Future<Output = ()> {
-    async move { change(Request::Change { settings }, "settings", done).await }
+async fn store(settings: Settings, done: &'static str) {
+    change(Request::Change { settings }, "settings", done).await;
 }
 
 fn reuse(now: &Settings) -> Part {
@@ -313,10 +329,8 @@ fn reuse(now: &Settings) -> Part {
 }
 
 fn strictness(now: &Settings) -> Part {
-    let input = part("input")
-        .attr("type", "checkbox")
-        .attr("id", "strict")
-        .attr("aria-describedby", "strict-hint");
+    let input =
+        part("input").attr("type", "checkbox").attr("id", "strict").attr("aria-describedby", "strict-hint");
     let input = if now.requires_ct { input.attr("checked", "") } else { input };
     let (handle, now) = (input.clone(), now.clone());
     let input = input.on("change", move |_| {
@@ -325,12 +339,15 @@ fn strictness(now: &Settings) -> Part {
             change(Request::Change { settings }, "strict", "saved").await;
         });
     });
-    part("div").class("card setting").child(
-        part("div")
-            .class("tick")
-            .child(input)
-            .child(part("label").attr("for", "strict").text(&words::word("strict_label"))),
-    ).child(part("p").attr("id", "strict-hint").class("hint").text(&words::word("strict_hint")))
+    part("div")
+        .class("card setting")
+        .child(
+            part("div")
+                .class("tick")
+                .child(input)
+                .child(part("label").attr("for", "strict").text(&words::word("strict_label"))),
+        )
+        .child(part("p").attr("id", "strict-hint").class("hint").text(&words::word("strict_hint")))
 }
 
 fn own_roots(now: &Settings) -> Part {
@@ -381,7 +398,9 @@ fn pins_as_file() -> Part {
             Err(unanswered) => said::say(&unanswered.in_words()),
         }
     });
-    section("file", "file_title").child(paragraph(&words::word("file_text"))).child(row([export, import_button()]))
+    section("file", "file_title")
+        .child(paragraph(&words::word("file_text")))
+        .child(row([export, import_button()]))
 }
 
 fn import_button() -> Part {
@@ -396,7 +415,10 @@ fn journal(entries: &[Entry]) -> Part {
         return whole.child(paragraph(&words::word("journal_none")));
     }
     let lines = part("ul").class("events").children(entries.iter().take(MAX_SHOWN).map(entry));
-    whole.child(folded(&words::with("journal_fold", &[&entries.len().to_string()]), [lines]).attr("id", "journal-fold"))
+    whole.child(
+        folded(&words::with("journal_fold", &[&entries.len().to_string()]), [lines])
+            .attr("id", "journal-fold"),
+    )
 }
 
 fn entry(one: &Entry) -> Part {

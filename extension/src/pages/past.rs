@@ -14,8 +14,7 @@ use super::words;
 /// The folded way past; `then` gets what the background answers.
 pub fn way_past(address: &Address, then: &Then) -> Part {
     let host = address.host.to_string();
-    let field =
-        field("past", &words::with("past_label", &[&host]), &words::word("past_hint"));
+    let field = field("past", &words::with("past_label", &[&host]), &words::word("past_hint"));
     let (asked, address, then) = (field.clone(), address.clone(), then.clone());
     let go = button(&words::word("past_button"), Look::Past, move || {
         let (field, address, then) = (asked.clone(), address.clone(), then.clone());

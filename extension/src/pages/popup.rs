@@ -54,7 +54,8 @@ fn fill_guarded(address: &Address, status: &Status) {
         parts.push(setup_button(address, "permission_button"));
     }
     let mut buttons = Vec::new();
-    let is_waiting = !status.has_permission || status.light == Light::Attention && status.open_until.is_none();
+    let is_waiting =
+        !status.has_permission || status.light == Light::Attention && status.open_until.is_none();
     if status.has_permission && is_waiting {
         buttons.push(setup_button(address, "popup_confirm"));
     }
@@ -89,11 +90,12 @@ fn truth(status: &Status) -> Vec<String> {
         (Light::Attention, Some(report)) => {
             words::with("truth_attention", &[&when, &reason::of_attention(report).title])
         }
-        (Light::Danger, Some(report)) => words::with("truth_danger", &[&when, &reason::of_danger(report).text]),
-        (Light::Exception, _) => words::with(
-            "truth_exception",
-            &[&status.exception_since.map(clock::ago).unwrap_or_default()],
-        ),
+        (Light::Danger, Some(report)) => {
+            words::with("truth_danger", &[&when, &reason::of_danger(report).text])
+        }
+        (Light::Exception, _) => {
+            words::with("truth_exception", &[&status.exception_since.map(clock::ago).unwrap_or_default()])
+        }
         (_, Some(report)) => {
             let found = reason::deciding(report).next().map(words::finding);
             words::with("truth_unchecked", &[&found.unwrap_or_default()])
@@ -169,11 +171,9 @@ fn close() {
 
 fn head(light: Light, host: &str) -> Part {
     let name = part("h1").child(part("span").class("light-word").text(&sign::word(light)));
-    let host = (!host.is_empty()).then(|| part("p").class("whose").child(part("bdi").class("host").text(host)));
-    part("div")
-        .class("head")
-        .child(sign::picture(light))
-        .child(part("div").child(name).children(host))
+    let host =
+        (!host.is_empty()).then(|| part("p").class("whose").child(part("bdi").class("host").text(host)));
+    part("div").class("head").child(sign::picture(light)).child(part("div").child(name).children(host))
 }
 
 fn show_parts(light: Light, parts: Vec<Part>) {
@@ -181,4 +181,3 @@ fn show_parts(light: Light, parts: Vec<Part>) {
     page.set("class", &format!("popup {}", light.as_str()));
     page.fill(parts);
 }
-

@@ -51,7 +51,10 @@ pub fn of_danger(report: &Report) -> Reason {
     } else if fails(Code::ValidityExpired) {
         "expired"
     } else {
-        return of_finding("danger_other_title", report.evidence.iter().find(|one| one.outcome == Outcome::Fail));
+        return of_finding(
+            "danger_other_title",
+            report.evidence.iter().find(|one| one.outcome == Outcome::Fail),
+        );
     };
     Reason {
         title: words::word(&format!("danger_{kind}_title")),

@@ -208,10 +208,11 @@ fn evidence(report: &Report) -> Part {
 /// Step 3: it is shown that it works.
 fn show_test(address: &Address) {
     let result = part("div").attr("aria-live", "polite").child(paragraph(&words::word("selftest_running")));
-    fill(3, &words::word("selftest_title"), vec![
-        paragraph(&words::with("selftest_text", &[&address.to_string()])).class("lead"),
-        result.clone(),
-    ]);
+    fill(
+        3,
+        &words::word("selftest_title"),
+        vec![paragraph(&words::with("selftest_text", &[&address.to_string()])).class("lead"), result.clone()],
+    );
     let address = address.clone();
     wasm_bindgen_futures::spawn_local(async move { run_test(&address, &result).await });
 }
@@ -235,7 +236,10 @@ fn tested(address: &Address, test: &SelfTest) -> Vec<Part> {
                 .child(paragraph(&words::word("selftest_done_text")))
                 .child(paragraph(&words::word("selftest_backup_text"))),
         );
-        let open = part("a").class("button first").link(&format!("https://{address}/")).text(&words::word("selftest_open"));
+        let open = part("a")
+            .class("button first")
+            .link(&format!("https://{address}/"))
+            .text(&words::word("selftest_open"));
         parts.push(row([open, options_button()]));
     } else {
         parts.push(paragraph(&words::word("selftest_failed_text")).class("note"));
@@ -284,7 +288,8 @@ fn fill(step: usize, name: &str, parts: Vec<Part>) {
         }
     });
     let heading = part("h1").attr("tabindex", "-1").text(name);
-    let progress = part("ol").class("progress").attr("aria-label", &words::word("setup_steps")).children(shown);
+    let progress =
+        part("ol").class("progress").attr("aria-label", &words::word("setup_steps")).children(shown);
     let page = by_id("page");
     page.set("class", "setup");
     page.fill([progress, heading.clone()].into_iter().chain(parts));
