@@ -5,11 +5,16 @@ cd "$(dirname "$0")"
 
 usage() {
     cat <<'TEXT'
-./build.sh run                  show the command line judge the lab's homes and attackers, offline
+./build.sh run                  open a browser with the extension on the lab's home (without a display: screenshots)
+./build.sh run lab              show the command line judge the lab's homes and attackers, offline
 ./build.sh run https://HOST     judge a real address
 ./build.sh run ARGUMENTS…       run the command line
-./build.sh test                 everything that has to be green: format, lints, licences, tests, wasm and its size
-./build.sh bench                speed and size, as ratios against pkijs and OpenSSL
+./build.sh test                 everything that has to be green: format, lints, licences, tests, wasm and its size, both browsers
+./build.sh test-browsers        the browser tests alone
+./build.sh package              both packages of the extension, in target/package
+./build.sh bench                speed and size, as ratios against pkijs, OpenSSL and a browser without the extension
+./build.sh soak [MINUTES]       a long day in each browser, thirty minutes each
+./build.sh screenshots          the pictures in docs/images
 ./build.sh fuzz [MINUTES]       the fuzzers, ten minutes each
 ./build.sh codes                make docs/codes.md from the table of codes
 ./build.sh renew log-list       take the list of logs from Debian's source of Chromium (a large download)
@@ -56,17 +61,63 @@ setup_wasm() {
     need node=nodejs npm=npm brotli=brotli
 }
 
+setup_browsers() {
+    need chromium=chromium firefox-esr=firefox-esr certutil=libnss3-tools jq=jq zip=zip
+    [[ -d tests/browser/node_modules ]] || npm ci --prefix tests/browser --silent
+}
+
+# The extension and the lab's home, for whatever drives browsers.
+build_for_browsers() {
+    setup_rust
+    setup_wasm
+    setup_browsers
+    say "the extension and its size"
+    tools/extension target/extension
+    cargo build --quiet --package doorlight-lab --bin lab-home
+    export DOORLIGHT_EXTENSION=$PWD/target/extension
+    DOORLIGHT_LAB=$(realpath "${CARGO_TARGET_DIR:-target}")/debug/lab-home
+    export DOORLIGHT_LAB
+}
+
 run() {
+    if ((!$#)); then
+        build_for_browsers
+        node tests/browser/show.mjs
+        return
+    fi
     setup_rust
     cargo build --quiet --release --bin doorlight
     local target=${CARGO_TARGET_DIR:-target}
-    if (($#)); then
-        local arguments=("$@")
-        [[ $1 == https://* ]] && arguments=(check "$@")
-        "$target/release/doorlight" "${arguments[@]}"
-    else
-        cargo run --quiet --package doorlight-lab --bin lab -- "$target/release/doorlight"
-    fi
+    case $1 in
+        lab) cargo run --quiet --package doorlight-lab --bin lab -- "$target/release/doorlight" ;;
+        https://*) "$target/release/doorlight" check "$@" ;;
+        *) "$target/release/doorlight" "$@" ;;
+    esac
+}
+
+# The tests of one browser after the other: two at once would wait for each other. Prints node's counts of passed and failed.
+test_browsers() {
+    say "real browsers: $(chromium --version 2>/dev/null), $(firefox-esr --version 2>/dev/null)"
+    node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.mjs
+}
+
+# The same bytes from the same sources: files in order, with one date, without anything of this machine.
+package() {
+    build_for_browsers
+    local version browser folder=$PWD/target/package
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    mkdir -p "$folder"
+    for browser in chromium firefox; do
+        local archive=$folder/doorlight-$version-$browser.zip
+        rm -f "$archive"
+        find "target/extension/$browser" -exec touch --date=@315619200 {} +
+        (cd "target/extension/$browser" && find . -type f | LC_ALL=C sort | TZ=UTC zip -q -X -9 "$archive" -@)
+        echo "$(sha256sum "$archive" | cut -c1-64)  ${archive#"$PWD/"}  $(stat --format %s "$archive") bytes"
+    done
+    say "Mozilla's linter"
+    # A folder of its own: the linter brings two hundred packages that nothing else here needs.
+    [[ -d tools/linter/node_modules ]] || npm ci --prefix tools/linter --silent
+    tools/linter/node_modules/.bin/addons-linter --no-config-discovery "target/extension/firefox"
 }
 
 # Licences, sources and bans are checked offline; advisories need their database.
@@ -105,6 +156,9 @@ test_all() {
     say "all green"
     awk '/^test result:/ { passed += $4; failed += $6 } END { print passed " passed, " failed " failed" }' "$log"
     rm "$log"
+    build_for_browsers
+    test_browsers
+    say "all green, browsers too"
 }
 
 # Chromium carries the list in its source. The newest version that the mirror has is taken.
@@ -140,7 +194,11 @@ command=${1:-help}
 case $command in
     run) run "$@" ;;
     test) test_all ;;
-    bench) setup_rust; setup_wasm; need chromium=chromium /usr/include/openssl/ssl.h=libssl-dev; bench/run "$@" ;;
+    test-browsers) build_for_browsers; test_browsers ;;
+    package) package ;;
+    soak) build_for_browsers; for browser in chromium firefox; do node tests/browser/soak.mjs "${1:-30}" "$browser"; done ;;
+    screenshots) build_for_browsers; node tests/browser/screenshots.mjs docs/images ;;
+    bench) setup_rust; setup_wasm; need chromium=chromium /usr/include/openssl/ssl.h=libssl-dev; bench/run "$@"; build_for_browsers; node bench/extension.mjs ;;
     fuzz) setup_rust; fuzz/run "$@" ;;
     codes) setup_rust; cargo run --quiet --bin doorlight -- codes >docs/codes.md.new; mv docs/codes.md.new docs/codes.md ;;
     renew) [[ ${1:-} == log-list ]] || { usage >&2; exit 64; }; renew_log_list ;;

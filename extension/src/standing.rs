@@ -29,7 +29,8 @@ pub struct Standing {
     pub exception: Option<Exception>,
 }
 
-/// The user's way past the gate. It ends with the session, and as soon as another certificate is seen.
+/// The user's way past the gate. It ends with the session, and as soon as another certificate is seen. While none is seen, one that was given for a
+/// certificate rests: else whoever keeps the probe from its answer could put another certificate in its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Exception {
     /// Since when.
@@ -75,7 +76,7 @@ impl Standing {
             Way::Shut
         } else if self.report.as_ref().is_some_and(opens) {
             Way::Open
-        } else if self.exception.is_some() {
+        } else if self.exception.is_some_and(|one| one.certificate == self.certificate()) {
             Way::Exception
         } else {
             Way::Shut
@@ -235,6 +236,21 @@ mod tests {
         assert_eq!(standing.way(at(3)), Way::Exception);
         standing.conclude(report(Verdict::Danger, Code::PinNewKey, 1), String::new(), REUSE, at(4));
         assert_eq!(standing.way(at(5)), Way::Shut);
+    }
+
+    #[test]
+    fn an_exception_for_a_certificate_rests_while_none_is_seen() {
+        let mut standing = after(report(Verdict::Danger, Code::PinNewKey, 1));
+        standing.except(REUSE, at(1));
+        standing.conclude(
+            unreachable(&"home.example".parse().unwrap(), at(2), "made up"),
+            String::new(),
+            REUSE,
+            at(2),
+        );
+        assert_eq!((standing.way(at(3)), standing.light(at(3))), (Way::Shut, Light::Unchecked));
+        standing.conclude(report(Verdict::Danger, Code::PinNewKey, 1), String::new(), REUSE, at(4));
+        assert_eq!(standing.way(at(5)), Way::Exception);
     }
 
     #[test]

@@ -1,0 +1,83 @@
+// Every page of the extension in every state it can be in, with the lab behind it: for pictures and for the accessibility checker.
+import { go, isAtGate, sleep, until } from "./browser.mjs";
+
+/** The popup as it is over a tab with this address. A popup that is opened as a tab would be about itself. */
+async function popup(own, url) {
+    const page = await own.browser.newPage();
+    await page.evaluateOnNewDocument((url) => {
+        if (globalThis.chrome?.tabs) chrome.tabs.query = async () => [{ id: 1, url, active: true }];
+    }, url);
+    await page.setViewport({ width: 380, height: 620 });
+    await go(page, `${own.base}/popup.html`);
+    return page;
+}
+
+async function gate(own, url) {
+    const page = await own.browser.newPage();
+    await go(page, url);
+    await until(() => isAtGate(page));
+    return page;
+}
+
+/** Calls `show(name, page)` for each; the page is closed afterwards. Chromium only: Firefox's driver cannot open the popup. */
+export async function everyState(lab, own, show) {
+    const shown = async (name, page) => {
+        await until(() => page.evaluate(() => !document.querySelector(".loading") && document.querySelector("h1, h2")), { why: name });
+        await sleep(250);
+        await show(name, page);
+        await page.close();
+    };
+    const again = () => own.ask({ ask: "check-again", address: lab.address });
+    const options = () => own.page("options.html");
+    await own.guard({ pins: null, address: "other.example.org" }).catch(() => {});
+    await own.ask({ ask: "unguard", address: "other.example.org" });
+
+    await shown("setup-welcome", await own.page("setup.html"));
+    await shown("popup-not-guarded", await popup(own, "https://www.example.org/"));
+
+    await own.guard({ pins: null });
+    await shown("setup-first-sight", await setup(own, lab));
+    await shown("gate-first-sight", await gate(own, `${lab.home}/lovelace`));
+    await shown("popup-attention", await popup(own, `${lab.home}/`));
+
+    await own.ask({ ask: "import-pins", json: lab.pins });
+    await again();
+    await shown("popup-trusted", await popup(own, `${lab.home}/`));
+    await shown("setup-self-test", await selfTest(own, lab));
+    await shown("gate-plain-http", await gate(own, `http://${lab.host}:${lab.plain_port}/`));
+
+    await lab.present("A5");
+    await again();
+    await shown("gate-danger", await gate(own, `${lab.home}/lovelace`));
+    await shown("popup-danger", await popup(own, `${lab.home}/`));
+    await lab.present("A16-markup");
+    await again();
+    await shown("gate-hostile", await gate(own, `${lab.home}/lovelace`));
+    await own.ask({ ask: "except", address: lab.address, typed: lab.host });
+    await shown("popup-exception", await popup(own, `${lab.home}/`));
+
+    await lab.command({ do: "down" });
+    await again();
+    await shown("gate-unreachable", await gate(own, `${lab.home}/lovelace`));
+    await shown("popup-unchecked", await popup(own, `${lab.home}/`));
+    await lab.command({ do: "up" });
+    await lab.present("good");
+    await again();
+    await shown("options", await options());
+}
+
+async function setup(own, lab) {
+    const page = await own.page(`setup.html#${lab.address}`);
+    await until(() => page.evaluate(() => document.querySelector("main button")));
+    // The permission is there already, so the browser asks nothing.
+    await page.evaluate(() => [...document.querySelectorAll("main button")].at(0).click());
+    await sleep(1500);
+    return page;
+}
+
+async function selfTest(own, lab) {
+    const page = await setup(own, lab);
+    await sleep(1500);
+    return page;
+}
+
