@@ -66,7 +66,8 @@ pub fn likeness(guarded: &Host, other: &Host) -> Option<Likeness> {
 
 /// True for a domain under which every household has its own name.
 fn is_shared(parent: &str) -> bool {
-    const SHARED: &[&str] = &["ui.nabu.casa", "duckdns.org", "dynu.net", "no-ip.org", "ddns.net", "myds.me", "synology.me"];
+    const SHARED: &[&str] =
+        &["ui.nabu.casa", "duckdns.org", "dynu.net", "no-ip.org", "ddns.net", "myds.me", "synology.me"];
     SHARED.contains(&parent)
 }
 

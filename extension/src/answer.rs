@@ -21,9 +21,7 @@ use crate::gate;
 use crate::journal::Event;
 use crate::keeper::{Believed, Keeper, asks_for_key};
 use crate::light;
-use crate::message::{
-    Exported, Light, Overview, Passage, Request, SelfTest, SelfTestStep, Status, Trouble,
-};
+use crate::message::{Exported, Light, Overview, Passage, Request, SelfTest, SelfTestStep, Status, Trouble};
 use crate::settings::Settings;
 use crate::standing::Standing;
 use crate::store;
@@ -43,7 +41,8 @@ impl Sender {
     /// From `runtime.MessageSender`.
     pub fn read(sender: &Value) -> Self {
         let text = |name: &str| sender.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let number = |value: Option<&Value>| value.and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
+        let number =
+            |value: Option<&Value>| value.and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
         Self {
             url: text("url"),
             tab: number(sender.get("tab").and_then(|tab| tab.get("id"))),
@@ -125,10 +124,17 @@ fn trouble(code: &str, detail: impl ToString) -> Trouble {
 }
 
 /// The veil of a page. A content script is told nothing but whether it may lift.
-async fn hello(keeper: &Rc<Keeper>, url: &str, is_restored: bool, has_woken: bool, sender: &Sender) -> Passage {
+async fn hello(
+    keeper: &Rc<Keeper>,
+    url: &str,
+    is_restored: bool,
+    has_woken: bool,
+    sender: &Sender,
+) -> Passage {
     let shut = |is_leaving| Passage { is_open: false, is_leaving, status: None };
     // What the page says of itself has to be what the browser says of it.
-    let Some(address) = address_of(url).filter(|address| address_of(&sender.url).as_ref() == Some(address)) else {
+    let Some(address) = address_of(url).filter(|address| address_of(&sender.url).as_ref() == Some(address))
+    else {
         return shut(false);
     };
     let is_top = sender.frame == 0;
@@ -172,7 +178,10 @@ async fn enter(keeper: &Rc<Keeper>, url: &str, sender: &Sender) -> Passage {
         found.light = Light::Danger;
         found
     } else {
-        if keeper.is_guarded(&address) && !keeper.way(&address).is_open() && !keeper.was_just_checked(&address) {
+        if keeper.is_guarded(&address)
+            && !keeper.way(&address).is_open()
+            && !keeper.was_just_checked(&address)
+        {
             keeper.check(&address).await;
         }
         status(keeper, &address, None).await
@@ -224,7 +233,8 @@ async fn status(keeper: &Rc<Keeper>, address: &Address, trouble: Option<Trouble>
     let Standing { report, fresh_until, since, exception, .. } = keeper.standing(address);
     let is_guarded = keeper.is_guarded(address);
     let is_open = keeper.way(address).is_open();
-    let unreadable = keeper.kept.borrow().pins.as_ref().err().map(|error| self::trouble("pins-unreadable", error));
+    let unreadable =
+        keeper.kept.borrow().pins.as_ref().err().map(|error| self::trouble("pins-unreadable", error));
     let stored = keeper.not_stored.borrow().clone();
     let unusable = keeper.believed.borrow().trouble.clone();
     Status {
@@ -359,7 +369,8 @@ async fn except(keeper: &Rc<Keeper>, address: &Address, typed: &str) -> Result<(
         return Err(trouble("not-typed", ""));
     }
     let reuse = keeper.kept.borrow().settings.reuse();
-    if let Some(standing) = keeper.standings.borrow_mut().get_mut(address).filter(|one| one.report.is_some()) {
+    if let Some(standing) = keeper.standings.borrow_mut().get_mut(address).filter(|one| one.report.is_some())
+    {
         standing.except(reuse, now());
     } else {
         return Err(trouble("not-checked-yet", ""));
@@ -435,7 +446,9 @@ fn export_evidence(keeper: &Keeper, address: &Address) -> Exported {
 async fn start_afresh(keeper: &Rc<Keeper>) -> Result<(), Trouble> {
     if keeper.kept.borrow().pins.is_err() {
         let empty = Pins::default();
-        store::keep_aside("pins", empty.to_json(), now()).await.map_err(|error| trouble("not-stored", error))?;
+        store::keep_aside("pins", empty.to_json(), now())
+            .await
+            .map_err(|error| trouble("not-stored", error))?;
         {
             let mut kept = keeper.kept.borrow_mut();
             kept.pins = Ok(empty);
@@ -466,9 +479,7 @@ async fn self_test(keeper: &Rc<Keeper>, address: &Address) -> SelfTest {
         report.decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ")
     };
     let (was_seen, is_trusted, found) = match &standing.report {
-        Some(report) => {
-            (report.certificate.is_some(), report.verdict == Verdict::Trusted, codes(report))
-        }
+        Some(report) => (report.certificate.is_some(), report.verdict == Verdict::Trusted, codes(report)),
         None => (false, false, String::new()),
     };
     let stopped = match (last_chain(keeper, address), &standing.report) {

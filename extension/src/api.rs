@@ -292,5 +292,5 @@ pub async fn debugger_send(target: &Value, method: &str, parameters: Value) -> R
 
 /// Detaches the debugger.
 pub async fn debugger_detach(target: &Value) {
-    let _ = call("debugger.detach", &[target.clone()]).await;
+    let _ = call("debugger.detach", core::slice::from_ref(target)).await;
 }

@@ -91,7 +91,8 @@ impl Details {
     pub fn is_own(&self) -> bool {
         let own = api::own_url("");
         let by = self.origin_url.as_ref().or(self.initiator.as_ref());
-        self.tab_id == -1 && by.is_some_and(|by| !own.is_empty() && (by.starts_with(&own) || own.starts_with(by)))
+        self.tab_id == -1
+            && by.is_some_and(|by| !own.is_empty() && (by.starts_with(&own) || own.starts_with(by)))
     }
 
     fn is_main(&self) -> bool {

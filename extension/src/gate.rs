@@ -96,7 +96,8 @@ pub async fn open(addresses: &BTreeSet<Address>) -> Result<(), ApiError> {
 }
 
 async fn is_as_wanted(wanted: &[Value]) -> Result<bool, ApiError> {
-    let filter = |rule: &Value| rule.get("condition").and_then(|condition| condition.get("regexFilter")).cloned();
+    let filter =
+        |rule: &Value| rule.get("condition").and_then(|condition| condition.get("regexFilter")).cloned();
     let present: Vec<_> = api::rules(Rules::Session).await?.iter().map(filter).collect();
     Ok(wanted.iter().map(filter).all(|one| present.contains(&one)))
 }
@@ -105,7 +106,8 @@ async fn is_as_wanted(wanted: &[Value]) -> Result<bool, ApiError> {
 pub async fn is_shut(host: &Host) -> bool {
     let wanted = shut_rules(&BTreeSet::from([host.clone()]), &api::own_url(PAGE), &api::own_id());
     let present = api::rules(Rules::Dynamic).await.unwrap_or_default();
-    let filter = |rule: &Value| rule.get("condition").and_then(|condition| condition.get("regexFilter")).cloned();
+    let filter =
+        |rule: &Value| rule.get("condition").and_then(|condition| condition.get("regexFilter")).cloned();
     wanted.iter().all(|rule| present.iter().any(|one| filter(one) == filter(rule)))
 }
 
@@ -119,11 +121,11 @@ fn escaped(host: &Host) -> String {
 fn shut_rules(hosts: &BTreeSet<Host>, page: &str, own_id: &str) -> Vec<Value> {
     let mut rules = Vec::new();
     let mut add = |priority: u32, condition: Value, action: Value| {
-        rules.push(json!({"id": rules.len() + 1, "priority": priority, "condition": condition, "action": action}));
+        rules.push(
+            json!({"id": rules.len() + 1, "priority": priority, "condition": condition, "action": action}),
+        );
     };
-    let to_page = |query: &str| {
-        json!({"type": "redirect", "redirect": {"regexSubstitution": format!("{page}{query}#\\0")}})
-    };
+    let to_page = |query: &str| json!({"type": "redirect", "redirect": {"regexSubstitution": format!("{page}{query}#\\0")}});
     for host in hosts {
         let host = escaped(host);
         // A name and password in the URL must not get round the rule.
@@ -140,7 +142,11 @@ fn shut_rules(hosts: &BTreeSet<Host>, page: &str, own_id: &str) -> Vec<Value> {
             json!({"regexFilter": whole, "resourceTypes": main, "excludedRequestMethods": forms}),
             to_page(""),
         );
-        add(1, json!({"regexFilter": whole, "resourceTypes": main, "requestMethods": forms}), to_page("?post"));
+        add(
+            1,
+            json!({"regexFilter": whole, "resourceTypes": main, "requestMethods": forms}),
+            to_page("?post"),
+        );
         add(
             1,
             json!({"regexFilter": any, "resourceTypes": SUBRESOURCES, "excludedInitiatorDomains": [own_id]}),
@@ -180,7 +186,9 @@ mod tests {
 
     #[test]
     fn patterns_name_the_host_alone() {
-        for (host, expected) in [("home.example", "*://home.example/*"), ("2001:db8::1", "*://[2001:db8::1]/*")] {
+        for (host, expected) in
+            [("home.example", "*://home.example/*"), ("2001:db8::1", "*://[2001:db8::1]/*")]
+        {
             let host: Host = host.parse().unwrap();
             assert_eq!(pattern(&host), expected);
             assert_eq!(host_of_pattern(expected), Some(host));
@@ -191,13 +199,11 @@ mod tests {
 
     #[test]
     fn open_rules_are_for_one_port() {
-        let addresses = BTreeSet::from(["home.example".parse().unwrap(), "home.example:8443".parse().unwrap()]);
+        let addresses =
+            BTreeSet::from(["home.example".parse().unwrap(), "home.example:8443".parse().unwrap()]);
         let filters: Vec<_> =
             open_rules(&addresses).iter().map(|rule| rule["condition"]["regexFilter"].clone()).collect();
-        assert_eq!(
-            filters,
-            ["^(https|wss)://home\\.example(:443)?/", "^(https|wss)://home\\.example:8443/"]
-        );
+        assert_eq!(filters, ["^(https|wss)://home\\.example(:443)?/", "^(https|wss)://home\\.example:8443/"]);
     }
 
     #[test]

@@ -32,7 +32,8 @@ pub async fn fetch(report: &Report) -> Vec<Certificate> {
 }
 
 async fn fetch_one(url: &str) -> Option<Vec<Certificate>> {
-    let init = api::to_js(&json!({"credentials": "omit", "referrerPolicy": "no-referrer", "redirect": "error"}));
+    let init =
+        api::to_js(&json!({"credentials": "omit", "referrerPolicy": "no-referrer", "redirect": "error"}));
     let response = api::fetch(url, &init).await.ok()?;
     let read: Function = api::member(&response, "arrayBuffer").dyn_into().ok()?;
     let read: Promise = read.call0(&response).ok()?.dyn_into().ok()?;

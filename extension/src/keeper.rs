@@ -175,7 +175,8 @@ impl Keeper {
             network: Cell::new(0),
         });
         if let Browser::Chromium(chromium) = &keeper.browser {
-            chromium.recall(api::session_get("has_security_info").await.ok().and_then(|known| known.as_bool()));
+            chromium
+                .recall(api::session_get("has_security_info").await.ok().and_then(|known| known.as_bool()));
         }
         keeper.read_permissions().await;
         keeper.set_gate().await;
@@ -240,7 +241,8 @@ impl Keeper {
     pub fn was_just_checked(&self, address: &Address) -> bool {
         let at = now();
         let standings = self.standings.borrow();
-        let checked_at = standings.get(address).filter(|one| one.fresh_until.is_some()).and_then(|one| one.checked_at);
+        let checked_at =
+            standings.get(address).filter(|one| one.fresh_until.is_some()).and_then(|one| one.checked_at);
         checked_at.is_some_and(|checked_at| checked_at <= at && at.since(checked_at) < JUST_NOW)
     }
 

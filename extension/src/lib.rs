@@ -79,7 +79,9 @@ impl Background {
     pub fn message(&self, message: &JsValue, sender: &JsValue) -> Promise {
         let (keeper, message) = (Rc::clone(&self.0), api::text_of(message));
         let sender = Sender::read(&api::from_js(sender));
-        future_to_promise(async move { Ok(api::from_text(&answer::answer(&keeper, &message, &sender).await)) })
+        future_to_promise(
+            async move { Ok(api::from_text(&answer::answer(&keeper, &message, &sender).await)) },
+        )
     }
 
     /// Firefox: `webRequest.onBeforeRequest`, blocking. What cannot be understood is cancelled.

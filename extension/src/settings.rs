@@ -28,7 +28,13 @@ pub const SCHEMA: u32 = 1;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { schema: SCHEMA, reuse_minutes: 15, requires_ct: false, roots: String::new(), log_list: String::new() }
+        Self {
+            schema: SCHEMA,
+            reuse_minutes: 15,
+            requires_ct: false,
+            roots: String::new(),
+            log_list: String::new(),
+        }
     }
 }
 

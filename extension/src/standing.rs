@@ -216,7 +216,12 @@ mod tests {
         let mut standing = after(report(Verdict::Danger, Code::PinNewKey, 1));
         standing.except(REUSE, at(10));
         assert_eq!((standing.way(at(11)), standing.light(at(11))), (Way::Exception, Light::Exception));
-        assert!(!standing.conclude(report(Verdict::Danger, Code::PinNewKey, 1), String::new(), REUSE, at(12)));
+        assert!(!standing.conclude(
+            report(Verdict::Danger, Code::PinNewKey, 1),
+            String::new(),
+            REUSE,
+            at(12)
+        ));
         assert_eq!(standing.way(at(13)), Way::Exception, "the same certificate");
         assert!(standing.conclude(report(Verdict::Danger, Code::PinNewKey, 2), String::new(), REUSE, at(14)));
         assert_eq!((standing.way(at(15)), standing.light(at(15))), (Way::Shut, Light::Danger));

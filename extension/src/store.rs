@@ -207,7 +207,10 @@ mod tests {
         assert_eq!(kept.pins, Ok(pins));
         assert_eq!(kept.settings, settings);
         let standings = BTreeMap::from([(address, Standing::default())]);
-        assert_eq!(serde_json::from_str::<BTreeMap<Address, Standing>>(&written(&standings)).expect("JSON"), standings);
+        assert_eq!(
+            serde_json::from_str::<BTreeMap<Address, Standing>>(&written(&standings)).expect("JSON"),
+            standings
+        );
     }
 
     #[test]

@@ -42,11 +42,11 @@ function trust(database, lab) {
  * has them from the start in Chromium, by one key more in its manifest, and gets them from the browser's own permission store in Firefox. The prompt
  * itself is answered in `permission.mjs`.
  */
-function prepared(kind, lab, folder) {
+function prepared(kind, lab, folder, isStock) {
     const extension = join(folder, "extension");
     cpSync(join(process.env.DOORLIGHT_EXTENSION, kind), extension, { recursive: true });
     const manifest = JSON.parse(readFileSync(join(extension, "manifest.json"), "utf8"));
-    manifest.host_permissions = [`*://${lab.host}/*`];
+    if (!isStock) manifest.host_permissions = [`*://${lab.host}/*`];
     writeFileSync(join(extension, "manifest.json"), JSON.stringify(manifest));
     return extension;
 }
@@ -55,7 +55,7 @@ function prepared(kind, lab, folder) {
 export async function launch(kind, lab, options = {}) {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), `doorlight-${kind}-`));
     const isNew = !existsSync(join(folder, "extension"));
-    const extension = isNew ? prepared(kind, lab, folder) : join(folder, "extension");
+    const extension = isNew ? prepared(kind, lab, folder, options.isStock) : join(folder, "extension");
     const profile = join(folder, "profile");
     const executablePath = PATHS[kind].find(existsSync);
     let browser;
@@ -71,7 +71,8 @@ export async function launch(kind, lab, options = {}) {
         browser = await puppeteer.launch({
             executablePath,
             pipe: true,
-            enableExtensions: options.isBare ? false : [extension],
+            // What the driver installs comes after the start; at a restart the browser has to load it by itself, before the first page.
+            enableExtensions: options.isBare ? false : options.isInstalled && !isNew ? true : [extension],
             userDataDir: profile,
             headless: !options.isVisible,
             defaultViewport: null,

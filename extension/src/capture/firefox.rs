@@ -15,10 +15,13 @@ use crate::capture::{Capture, CaptureError, Captured, PROBE_PATH, ProbeError, pr
 /// How long to wait for the event that says why a fetch failed, in steps of ten milliseconds.
 const STEPS_FOR_REASON: u32 = 30;
 
+/// The certificates of a connection in DER, or why there are none.
+type Presented = Result<Vec<Vec<u8>>, CaptureError>;
+
 /// What the listeners saw of our own probes, by URL.
 #[derive(Debug, Default)]
 pub struct Firefox {
-    seen: RefCell<BTreeMap<String, Result<Vec<Vec<u8>>, CaptureError>>>,
+    seen: RefCell<BTreeMap<String, Presented>>,
 }
 
 /// What Firefox says of a connection.
