@@ -38,9 +38,8 @@ function trust(database, lab) {
 }
 
 /**
- * Host permissions are given from a click, and headless browsers show no prompt for it. So the copy of the extension that is tested here
- * has them from the start in Chromium, by one key more in its manifest, and gets them from the browser's own permission store in Firefox. The prompt
- * itself is answered in `permission.mjs`.
+ * Host permissions are given from a click, and headless browsers show no prompt for it. So the copy of the extension that is tested here has the lab's
+ * host from the start, by one key more in its manifest. The prompt itself is answered in `permission.test.mjs`.
  */
 function prepared(kind, lab, folder, isStock) {
     const extension = join(folder, "extension");

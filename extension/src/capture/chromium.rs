@@ -126,9 +126,13 @@ impl Chromium {
         for target in own_targets {
             let target = json!({"targetId": target.get("id")});
             self.was_ended.set(false);
-            if let Err(error) = api::debugger_attach(&target).await {
-                last = not_shown(error);
-                continue;
+            if api::debugger_attach(&target).await.is_err() {
+                // An earlier life of the worker that was killed in the middle of a look is still attached.
+                api::debugger_detach(&target).await;
+                if let Err(error) = api::debugger_attach(&target).await {
+                    last = not_shown(error);
+                    continue;
+                }
             }
             let result = within(TIME_LIMIT, self.attached(&target, address)).await;
             api::debugger_detach(&target).await;
