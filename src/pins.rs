@@ -162,12 +162,14 @@ impl Pins {
         self.sites.len() < before
     }
 
-    /// Takes over everything from `other`; see [`SiteRecord::merge`].
+    /// Takes over everything from `other` that there is room for; see [`SiteRecord::merge`].
     pub fn merge(&mut self, other: Self) {
         for site in other.sites {
+            let has_room = self.sites.len() < MAX_SITES;
             match self.sites.iter_mut().find(|known| known.address == site.address) {
                 Some(known) => known.merge(site),
-                None => self.sites.push(site),
+                None if has_room => self.sites.push(site),
+                None => {}
             }
         }
     }

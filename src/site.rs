@@ -278,13 +278,16 @@ impl SiteRecord {
         self.see(leaf, at);
     }
 
-    /// Pins a key. A pin that is there already is kept, and gains a better origin if this one is (home before entered before seen).
+    /// Pins a key, as long as there are fewer than [`MAX_PINS`]. A pin that is there already is kept, and gains a better origin if this one is (home before entered before seen).
     pub fn pin(&mut self, spki_sha256: SpkiSha256, origin: Origin, at: Timestamp) {
         if let Some(pin) = self.pins.iter_mut().find(|pin| pin.spki_sha256 == spki_sha256) {
             if origin.rank() < pin.origin.rank() {
                 pin.origin = origin;
                 pin.doubted = false;
             }
+            return;
+        }
+        if self.pins.len() >= MAX_PINS {
             return;
         }
         self.pins.push(Pin { spki_sha256, origin, added: at, doubted: false });
@@ -408,7 +411,8 @@ impl SiteRecord {
             }
         }
         for one in other.entered {
-            if self.entered.iter().all(|known| known.fingerprint != one.fingerprint) {
+            let is_new = self.entered.iter().all(|known| known.fingerprint != one.fingerprint);
+            if is_new && self.entered.len() < MAX_PINS {
                 self.entered.push(one);
             }
         }

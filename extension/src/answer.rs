@@ -23,7 +23,7 @@ use crate::keeper::{Believed, Keeper, asks_for_key};
 use crate::light;
 use crate::message::{Exported, Light, Overview, Passage, Request, SelfTest, SelfTestStep, Status, Trouble};
 use crate::settings::Settings;
-use crate::standing::Standing;
+use crate::standing::{Standing, opens};
 use crate::store;
 
 /// Who asks.
@@ -70,7 +70,7 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
         Request::Enter { url } => json(enter(keeper, &url, sender).await),
         Request::Status { url } => json(status_of_url(keeper, &url).await),
         Request::CheckAgain { address } => {
-            keeper.expire(Some(&address));
+            keeper.expire(Some(&address)).await;
             keeper.check(&address).await;
             json(status(keeper, &address, None).await)
         }
@@ -91,8 +91,8 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
             let trouble = unpin(keeper, &address, &spki_sha256).await.err();
             json(status(keeper, &address, trouble).await)
         }
-        Request::Except { address, typed } => {
-            let trouble = except(keeper, &address, &typed).await.err();
+        Request::Except { address, typed, sha256 } => {
+            let trouble = except(keeper, &address, &typed, sha256.as_deref()).await.err();
             json(status(keeper, &address, trouble).await)
         }
         Request::Overview => json(overview(keeper, None).await),
@@ -148,7 +148,7 @@ async fn hello(
         return leave().await;
     }
     if has_woken {
-        keeper.expire(Some(&address));
+        keeper.expire(Some(&address)).await;
     }
     if !keeper.way(&address).is_open() {
         // A page out of a service worker or a restored session asked nobody: it starts over behind the gate. One that is alive
@@ -279,7 +279,7 @@ async fn overview(keeper: &Rc<Keeper>, trouble: Option<Trouble>) -> Overview {
 /// Guards an address. What is open of it already is covered and checked.
 async fn guard(keeper: &Rc<Keeper>, address: &Address) -> Status {
     keeper.read_permissions().await;
-    if !keeper.granted.borrow().contains(&address.host) {
+    if !api::is_granted(&gate::pattern(&address.host)).await {
         return status(keeper, address, Some(trouble("permission-missing", address))).await;
     }
     let is_new = keeper.record(address).is_none();
@@ -331,6 +331,7 @@ async fn accept(keeper: &Rc<Keeper>, address: &Address, sha256: &str) -> Result<
         keeper.change_pins(|pins| pins.site_mut(address).accept(chain.leaf(), Origin::Seen, at)).await;
     accepted.ok_or_else(|| trouble("pins-unreadable", ""))?;
     keeper.note(Some(address), Event::Accepted, chain.leaf().spki_sha256().to_string()).await;
+    keeper.expire(Some(address)).await;
     keeper.check(address).await;
     Ok(())
 }
@@ -348,6 +349,8 @@ async fn enter_fingerprint(keeper: &Rc<Keeper>, address: &Address, text: &str) -
     let entered = keeper.change_pins(|pins| change(pins.site_mut(address))).await;
     entered.ok_or_else(|| trouble("pins-unreadable", ""))?;
     keeper.note(Some(address), Event::Entered, doorlight::text::printable(text.trim())).await;
+    // What is under way was judged by the old record.
+    keeper.expire(Some(address)).await;
     keeper.check(address).await;
     Ok(())
 }
@@ -357,23 +360,33 @@ async fn unpin(keeper: &Rc<Keeper>, address: &Address, spki_sha256: &str) -> Res
     let removed = keeper.change_pins(|pins| pins.site_mut(address).unpin(key, now())).await;
     removed.ok_or_else(|| trouble("pins-unreadable", ""))?;
     keeper.note(Some(address), Event::Unpinned, key.to_string()).await;
-    keeper.expire(Some(address));
+    keeper.expire(Some(address)).await;
     keeper.check(address).await;
     Ok(())
 }
 
 /// Past the gate, for the certificate that was seen last. The host's name has to be typed, so that nobody gets there by habit.
-async fn except(keeper: &Rc<Keeper>, address: &Address, typed: &str) -> Result<(), Trouble> {
+async fn except(
+    keeper: &Rc<Keeper>,
+    address: &Address,
+    typed: &str,
+    sha256: Option<&str>,
+) -> Result<(), Trouble> {
     let typed: Result<Host, _> = typed.trim().parse();
     if !keeper.is_guarded(address) || typed.as_ref() != Ok(&address.host) {
         return Err(trouble("not-typed", ""));
     }
     let reuse = keeper.kept.borrow().settings.reuse();
-    if let Some(standing) = keeper.standings.borrow_mut().get_mut(address).filter(|one| one.report.is_some())
     {
+        let mut standings = keeper.standings.borrow_mut();
+        // A good check that ran out is checked again, not passed by.
+        let standing =
+            standings.get_mut(address).filter(|one| one.report.as_ref().is_some_and(|one| !opens(one)));
+        let standing = standing.ok_or_else(|| trouble("not-checked-yet", ""))?;
+        if standing.certificate().map(|one| one.to_string()).as_deref() != sha256 {
+            return Err(trouble("other-certificate", ""));
+        }
         standing.except(reuse, now());
-    } else {
-        return Err(trouble("not-checked-yet", ""));
     }
     keeper.set_gate().await;
     let codes = keeper.standing(address).report.map(|report| report.decided_by).unwrap_or_default();
@@ -399,7 +412,7 @@ async fn change(keeper: &Rc<Keeper>, settings: Settings) -> Result<(), Trouble> 
     *keeper.believed.borrow_mut() = Rc::new(believed);
     keeper.kept.borrow_mut().settings = settings;
     // What was judged by other rules counts no longer.
-    keeper.expire(None);
+    keeper.expire(None).await;
     keeper.renew().await;
     Ok(())
 }
@@ -410,7 +423,7 @@ async fn import_pins(keeper: &Rc<Keeper>, file: &str) -> Result<(), Trouble> {
     let imported = keeper.change_pins(|own| own.merge(pins)).await;
     imported.ok_or_else(|| trouble("pins-unreadable", ""))?;
     keeper.note(None, Event::Imported, count.to_string()).await;
-    keeper.expire(None);
+    keeper.expire(None).await;
     keeper.set_guard().await.map_err(|error| trouble("gate-not-set", error))?;
     keeper.renew().await;
     Ok(())
@@ -472,7 +485,7 @@ async fn self_test(keeper: &Rc<Keeper>, address: &Address) -> SelfTest {
         false => keeper.is_guarded(address),
     };
     let has_veil = gate::has_veil(&address.host).await;
-    keeper.expire(Some(address));
+    keeper.expire(Some(address)).await;
     keeper.check(address).await;
     let standing = keeper.standing(address);
     let codes = |report: &doorlight::report::Report| {

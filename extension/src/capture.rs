@@ -1,7 +1,8 @@
 //! Seeing the certificate that an address presents, on a connection of our own that carries nothing of the user's.
 //!
 //! The probe is `HEAD /robots.txt`: no cookie, no token, no referrer, no cache, and `Connection: close`, so that the next probe cannot be
-//! answered over an old connection. One module per browser.
+//! answered over an old connection. HTTP/2 has no such header: there a second probe may travel over the first one's connection
+//! (docs/threat-model.md). One module per browser.
 
 pub mod chromium;
 pub mod firefox;
@@ -76,8 +77,8 @@ impl CaptureError {
     /// From the error of a failed request.
     ///
     /// Chromium names its errors (`net_error_list.h`). Firefox writes `NS_ERROR_…` for the network, and for certificates and TLS the text
-    /// of NSS in the user's language. The texts about the protocol name SSL or TLS in every language; whatever else it says is about the
-    /// certificate. A mistake here costs the right word, not safety: the gate is shut either way.
+    /// of NSS in the user's language: a certificate is one of "certifi…" or "Zertifi…" in most, and a server that ends the handshake is no
+    /// certificate. What is not recognised is "not checked"; the gate is shut either way.
     pub fn from_error(text: &str) -> Self {
         let is_about_certificate = match text.strip_prefix("net::ERR_") {
             Some(name) => {
@@ -90,8 +91,8 @@ impl CaptureError {
                     .contains(&name)
             }
             None => {
-                let names_network = text.starts_with("NS_") || text.is_empty();
-                !names_network && !text.contains("SSL") && !text.contains("TLS")
+                let is_about_it = text.contains("ertifi") || text.contains("ssuer");
+                is_about_it && !text.starts_with("NS_") && !text.contains("SSL") && !text.contains("TLS")
             }
         };
         if is_about_certificate { Self::Refused(text.into()) } else { Self::Unreachable(text.into()) }
@@ -119,7 +120,7 @@ async fn probe(address: &Address, path: &str) -> Result<bool, ProbeError> {
         "referrerPolicy": "no-referrer",
     }));
     // Setting a member of a fresh object does not fail.
-    let _ = Reflect::set(&init, &"signal".into(), &time_limit());
+    let _ = Reflect::set(&init, &"signal".into(), &time_limit(TIME_LIMIT));
     match api::fetch(&url, &init).await {
         Ok(response) => Ok(api::member(&response, "type").as_string().as_deref() != Some("opaqueredirect")),
         Err(error) if api::member(&error, "name").as_string().as_deref() == Some("TimeoutError") => {
@@ -142,8 +143,9 @@ extern "C" {
     fn timeout(milliseconds: u32) -> JsValue;
 }
 
-fn time_limit() -> JsValue {
-    AbortSignal::timeout(TIME_LIMIT)
+/// Ends a fetch, its body too, after so many milliseconds.
+pub fn time_limit(milliseconds: u32) -> JsValue {
+    AbortSignal::timeout(milliseconds)
 }
 
 #[cfg(test)]
@@ -157,7 +159,7 @@ mod tests {
             "net::ERR_CERTIFICATE_TRANSPARENCY_REQUIRED",
             "net::ERR_SSL_SERVER_CERT_BAD_FORMAT",
             "Issuer certificate is invalid.",
-            "Das Zertifikat ist abgelaufen.",
+            "Das Zertifikat der Gegenstelle ist abgelaufen.",
         ] {
             assert_eq!(CaptureError::from_error(refused), CaptureError::Refused(refused.into()));
         }
@@ -165,6 +167,7 @@ mod tests {
             "net::ERR_CONNECTION_REFUSED",
             "net::ERR_SSL_PROTOCOL_ERROR",
             "NS_ERROR_UNKNOWN_HOST",
+            "Peer reports it experienced an internal error.",
             "SSL received a record that exceeded the maximum permissible length.",
             "",
         ] {

@@ -89,10 +89,11 @@ impl Details {
 
     /// True for our own requests: they are not held back, and only they are captured.
     pub fn is_own(&self) -> bool {
+        // Firefox names the page (with a path), Chromium the origin (without the last slash).
         let own = api::own_url("");
         let by = self.origin_url.as_ref().or(self.initiator.as_ref());
-        self.tab_id == -1
-            && by.is_some_and(|by| !own.is_empty() && (by.starts_with(&own) || own.starts_with(by)))
+        let is_own = |by: &String| by.starts_with(&own) || format!("{by}/") == own;
+        self.tab_id == -1 && !own.is_empty() && by.is_some_and(is_own)
     }
 
     fn is_main(&self) -> bool {
@@ -119,9 +120,15 @@ impl Details {
     }
 }
 
-/// The address of a URL of the web, whatever its scheme; a port that is not named is TLS's.
+/// The address of a URL of the web, whatever its scheme; a port that is not named is TLS's. A host that is written with its last dot is none of ours:
+/// the same name to DNS, another one to cookies, permissions and rules.
 pub fn address_of(url: &str) -> Option<Address> {
     let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if host.ends_with('.') {
+        return None;
+    }
     ["https", "wss", "http", "ws"].contains(&scheme).then(|| format!("https://{rest}").parse().ok()).flatten()
 }
 
@@ -298,15 +305,14 @@ pub fn request_failed(keeper: &Rc<Keeper>, details: &Details) {
 /// An alarm went off. One that comes late tells that the machine slept: nothing from before counts then.
 pub async fn alarm(keeper: &Rc<Keeper>, scheduled: Timestamp) {
     if now().since(scheduled) > LATE {
-        keeper.expire(None);
+        keeper.expire(None).await;
     }
     keeper.renew().await;
 }
 
 /// The network changed: what was seen over the old one says nothing about this one.
 pub async fn network_changed(keeper: &Rc<Keeper>) {
-    keeper.expire(None);
-    keeper.set_gate().await;
+    keeper.expire(None).await;
     keeper.renew().await;
 }
 
@@ -330,6 +336,11 @@ pub async fn started(keeper: &Rc<Keeper>) {
 pub async fn permissions_changed(keeper: &Rc<Keeper>) {
     // What cannot be set is shown by the self-test and in the options.
     let _ = keeper.set_guard().await;
+    for address in keeper.guarded() {
+        if !api::is_granted(&gate::pattern(&address.host)).await {
+            keeper.expire(Some(&address)).await;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -347,6 +358,8 @@ mod tests {
             ("data:text/html,x", None),
             ("https://user@home.example/", None),
             ("file:///etc/passwd", None),
+            ("https://home.example./", None),
+            ("https://home.example.:8443/", None),
         ] {
             assert_eq!(address_of(url).map(|address| address.to_string()).as_deref(), expected, "{url}");
         }

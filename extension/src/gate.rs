@@ -127,7 +127,8 @@ fn shut_rules(hosts: &BTreeSet<Host>, page: &str, own_id: &str) -> Vec<Value> {
     };
     let to_page = |query: &str| json!({"type": "redirect", "redirect": {"regexSubstitution": format!("{page}{query}#\\0")}});
     for host in hosts {
-        let host = escaped(host);
+        // With its last dot it is the same name to DNS.
+        let host = format!("{}\\.?", escaped(host));
         // A name and password in the URL must not get round the rule.
         let user = "([^/?#]*@)?";
         // `\0` is what was matched, so it has to be the whole URL.

@@ -40,8 +40,9 @@ use crate::journal::{self, Entry, Event};
 use crate::light;
 use crate::message::{Light, Trouble};
 use crate::settings::Settings;
-use crate::standing::{Standing, Way};
+use crate::standing::{Standing, Way, opens};
 use crate::store::{self, Kept};
+use crate::turn::Turn;
 
 /// How often a look is taken again because the network changed under it.
 const MAX_LOOKS: u32 = 3;
@@ -139,6 +140,12 @@ struct Judged {
     chain: Option<(Chain, Option<Continuity>)>,
 }
 
+impl Judged {
+    fn unseen(address: &Address, code: Code, reason: &str) -> Self {
+        Self { report: examination::unseen(address, now(), code, reason), pem: String::new(), chain: None }
+    }
+}
+
 /// Everything the background knows.
 #[derive(Debug)]
 pub struct Keeper {
@@ -156,7 +163,9 @@ pub struct Keeper {
     pub not_stored: RefCell<Option<Trouble>>,
     running: RefCell<BTreeMap<Address, Promise>>,
     /// Rises whenever what was seen before counts no longer.
-    network: Cell<u32>,
+    age: Cell<u32>,
+    /// One after the other: two that set the gate at once could each undo half of the other's work.
+    gate_turn: Turn,
 }
 
 impl Keeper {
@@ -172,7 +181,8 @@ impl Keeper {
             believed: RefCell::new(believed),
             not_stored: RefCell::default(),
             running: RefCell::default(),
-            network: Cell::new(0),
+            age: Cell::new(0),
+            gate_turn: Turn::default(),
         });
         if let Browser::Chromium(chromium) = &keeper.browser {
             chromium
@@ -205,10 +215,9 @@ impl Keeper {
         }
     }
 
-    /// The guarded hosts that there is a permission for.
-    pub fn guarded_hosts(&self) -> BTreeSet<Host> {
-        let granted = self.granted.borrow();
-        self.guarded().into_iter().map(|address| address.host).filter(|host| granted.contains(host)).collect()
+    /// The guarded hosts, with or without a permission: without it rules and veil do nothing, and they are there when it comes back.
+    fn guarded_hosts(&self) -> BTreeSet<Host> {
+        self.guarded().into_iter().map(|address| address.host).collect()
     }
 
     /// True for an address that the user added. Where the pins cannot be read, every port of a host with a permission counts.
@@ -287,14 +296,15 @@ impl Keeper {
         let _ = store::save_journal(&journal).await;
     }
 
-    /// What is seen from now on counts, what was seen before does not.
-    pub fn expire(&self, address: Option<&Address>) {
-        self.network.set(self.network.get().wrapping_add(1));
+    /// What is seen from now on counts, what was seen before does not: the gate is shut when this returns.
+    pub async fn expire(&self, address: Option<&Address>) {
+        self.age.set(self.age.get().wrapping_add(1));
         for (of, standing) in self.standings.borrow_mut().iter_mut() {
             if address.is_none_or(|address| address == of) {
                 standing.expire();
             }
         }
+        self.set_gate().await;
     }
 
     /// Checks an address. Whoever asks meanwhile waits for the same check.
@@ -317,19 +327,18 @@ impl Keeper {
     }
 
     async fn check_now(&self, address: &Address) {
-        for _ in 0..MAX_LOOKS {
-            let network = self.network.get();
+        for looks_left in (0..MAX_LOOKS).rev() {
+            let age = self.age.get();
             let judged = match self.browser.look(address).await {
                 Ok(captured) => self.judge(address, &captured).await,
-                Err(error) => Judged {
-                    report: examination::unseen(address, now(), error.code(), error.reason()),
-                    pem: String::new(),
-                    chain: None,
-                },
+                Err(error) => Judged::unseen(address, error.code(), error.reason()),
             };
-            if network == self.network.get() {
-                self.conclude(address, judged).await;
+            if self.conclude(address, judged, age).await {
                 break;
+            }
+            if looks_left == 0 {
+                let judged = Judged::unseen(address, Code::CertificateTimedOut, "the network keeps changing");
+                self.conclude(address, judged, self.age.get()).await;
             }
         }
         self.remember_capture().await;
@@ -338,14 +347,18 @@ impl Keeper {
     /// Takes in a chain that was seen on a connection of the page's own, and says whether the way is open after it.
     pub async fn saw(&self, address: &Address, captured: &Captured) -> Way {
         let judged = self.judge(address, captured).await;
-        self.conclude(address, judged).await;
+        if !opens(&judged.report) {
+            // A probe that is under way must not outweigh what this very connection showed.
+            self.age.set(self.age.get().wrapping_add(1));
+        }
+        self.conclude(address, judged, self.age.get()).await;
         self.way(address)
     }
 
     /// Takes in something that was seen without a certificate.
     pub async fn saw_without(&self, address: &Address, code: Code, reason: &str) {
-        let report = examination::unseen(address, now(), code, reason);
-        self.conclude(address, Judged { report, pem: String::new(), chain: None }).await;
+        self.age.set(self.age.get().wrapping_add(1));
+        self.conclude(address, Judged::unseen(address, code, reason), self.age.get()).await;
     }
 
     async fn judge(&self, address: &Address, captured: &Captured) -> Judged {
@@ -425,9 +438,13 @@ impl Keeper {
         doorlight_browser::run(&Examination::new(&observation, knowledge)).await
     }
 
-    async fn conclude(&self, address: &Address, judged: Judged) {
+    /// False where everything seen at `age` counts no longer; nothing is concluded then.
+    async fn conclude(&self, address: &Address, judged: Judged, age: u32) -> bool {
         if !self.is_guarded(address) {
-            return;
+            return true;
+        }
+        if age != self.age.get() {
+            return false;
         }
         let Judged { report, pem, chain } = judged;
         let (verdict, at) = (report.verdict, report.at);
@@ -440,6 +457,10 @@ impl Keeper {
             }
         }
         let reuse = self.kept.borrow().settings.reuse();
+        // Storing took its time.
+        if age != self.age.get() {
+            return false;
+        }
         let (before, has_changed) = {
             let mut standings = self.standings.borrow_mut();
             let standing = standings.entry(address.clone()).or_default();
@@ -460,12 +481,33 @@ impl Keeper {
             self.note(Some(address), event, codes).await;
         }
         self.set_tabs(address).await;
+        true
     }
 
     /// Writes the standings down, sets the alarm, and opens the gate exactly where a standing says so.
     pub async fn set_gate(&self) {
+        let _turn = self.gate_turn.take().await;
+        let standings = self.standings.borrow().clone();
+        let is_written = store::save_standings(&standings).await.is_ok();
+        self.set_rules(is_written).await;
+    }
+
+    /// Another background of this browser (a private window's) has written: what it knows is taken over.
+    pub async fn read_again(&self, is_session: bool) {
+        let _turn = self.gate_turn.take().await;
+        if is_session {
+            let standings = store::load_standings().await;
+            *self.standings.borrow_mut() = standings;
+            self.set_rules(true).await;
+        } else if let Ok(kept) = store::load().await {
+            *self.believed.borrow_mut() = Rc::new(Believed::new(&kept.settings));
+            *self.kept.borrow_mut() = kept;
+        }
+    }
+
+    async fn set_rules(&self, is_written: bool) {
         let at = now();
-        let (standings, open, next) = {
+        let (open, next) = {
             let standings = self.standings.borrow();
             let is_open = |address: &Address, standing: &Standing| {
                 self.is_guarded(address) && standing.way(at).is_open()
@@ -476,9 +518,8 @@ impl Keeper {
                 .map(|(address, _)| address.clone())
                 .collect();
             let next = open.iter().filter_map(|address| standings.get(address)?.fresh_until).min();
-            (standings.clone(), open, next)
+            (open, next)
         };
-        let is_written = store::save_standings(&standings).await.is_ok();
         let has_alarm = match next {
             Some(next) => api::set_alarm(EXPIRY, next.millis()).await.is_ok(),
             None => {
@@ -525,12 +566,14 @@ impl Keeper {
 
     /// Puts rules and content script in their places after a change of what is guarded.
     pub async fn set_guard(&self) -> Result<(), api::ApiError> {
+        let _turn = self.gate_turn.take().await;
         self.read_permissions().await;
         let hosts = self.guarded_hosts();
+        let veiled = gate::register_veil(&hosts).await;
         if self.browser.has_rules() {
             gate::shut(&hosts).await?;
         }
-        gate::register_veil(&hosts).await?;
+        veiled?;
         if hosts.is_empty() {
             api::clear_alarm(TICK).await;
             Ok(())
@@ -539,8 +582,9 @@ impl Keeper {
         }
     }
 
-    /// Checks what is open in tabs and counts no longer.
+    /// Shuts the gate of what counts no longer, and checks it again where it is open in tabs.
     pub async fn renew(self: &Rc<Self>) {
+        self.set_gate().await;
         for address in self.guarded() {
             let tabs = self.tabs(&address).await;
             if tabs.is_empty() || self.way(&address).is_open() {
@@ -548,7 +592,6 @@ impl Keeper {
             }
             self.check(&address).await;
         }
-        self.set_gate().await;
         for address in self.guarded() {
             self.set_tabs(&address).await;
         }

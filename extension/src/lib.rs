@@ -29,6 +29,7 @@ pub mod pages;
 pub mod settings;
 pub mod standing;
 pub mod store;
+pub mod turn;
 
 use std::rc::Rc;
 
@@ -149,6 +150,18 @@ impl Background {
         promise(async move {
             if let Some(scheduled) = doorlight_browser::timestamp(scheduled) {
                 events::alarm(&keeper, scheduled).await;
+            }
+            json!({})
+        })
+    }
+
+    /// `storage.onChanged`: takes over what another background of this browser wrote.
+    pub fn stored(&self, changes: &JsValue, area: String) -> Promise {
+        let keeper = Rc::clone(&self.0);
+        let stamp = api::member(&api::member(changes, "written"), "newValue").as_string();
+        promise(async move {
+            if stamp.is_some_and(|stamp| !store::is_own(&stamp)) {
+                keeper.read_again(area == "session").await;
             }
             json!({})
         })

@@ -76,6 +76,9 @@ pub enum Request {
         address: Address,
         /// What the user typed: has to be the host's name.
         typed: String,
+        /// SHA-256 of the certificate that the user was told of, `null` where none was seen.
+        #[serde(default)]
+        sha256: Option<String>,
     },
     /// Everything the options page shows. Answered with [`Overview`].
     Overview,

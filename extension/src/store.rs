@@ -9,10 +9,12 @@
 //! | `kept_aside` | values that could not be read, as they were |
 //! | `standings` (session) | a [`Standing`] for each address |
 //! | `started` (session) | that this session has begun |
+//! | `written` (both) | who wrote last, so that a second background notices |
 //!
 //! Each value is one string of JSON, so that the browser writes it whole or not at all. What cannot be read is never overwritten before it is kept
 //! aside, and pins that cannot be read are never taken for none.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use base64ct::{Base64, Encoding};
@@ -132,14 +134,38 @@ pub async fn load() -> Result<Kept, ApiError> {
     Ok(Kept::read(&api::local_all().await?))
 }
 
+thread_local! {
+    /// Who writes, and how often so far: in Chromium a private window has a background of its own, over the same storage.
+    static STAMP: RefCell<(String, u64)> = RefCell::new((random(), 0));
+}
+
+#[wasm_bindgen::prelude::wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = ["globalThis", "crypto"], js_name = randomUUID)]
+    fn random() -> String;
+}
+
+/// A new stamp for something that is written.
+fn stamp() -> String {
+    STAMP.with_borrow_mut(|(own, count)| {
+        *count += 1;
+        format!("{own} {count}")
+    })
+}
+
+/// True for a stamp of this background.
+pub fn is_own(stamp: &str) -> bool {
+    STAMP.with_borrow(|(own, _)| stamp.split(' ').next() == Some(own))
+}
+
 /// Keeps the site records.
 pub async fn save_pins(pins: &Pins) -> Result<(), ApiError> {
-    api::local_set(json!({"pins": pins.to_json()})).await
+    api::local_set(json!({"pins": pins.to_json(), "written": stamp()})).await
 }
 
 /// Keeps the settings.
 pub async fn save_settings(settings: &Settings) -> Result<(), ApiError> {
-    api::local_set(json!({"settings": written(settings)})).await
+    api::local_set(json!({"settings": written(settings), "written": stamp()})).await
 }
 
 /// Keeps the journal.
@@ -161,7 +187,7 @@ pub async fn keep_aside(key: &'static str, replacement: String, at: Timestamp) -
         return Err(ApiError { call: "keep_aside", reason: "too many values are kept aside".into() });
     }
     aside.push(json!({"key": key, "at": at.to_string(), "value": all.get(key)}));
-    api::local_set(json!({"kept_aside": aside, key: replacement})).await
+    api::local_set(json!({"kept_aside": aside, key: replacement, "written": stamp()})).await
 }
 
 /// The settings and the journal as they are written.
@@ -183,7 +209,7 @@ pub async fn is_first_start() -> bool {
 
 /// Keeps the standings for this session.
 pub async fn save_standings(standings: &BTreeMap<Address, Standing>) -> Result<(), ApiError> {
-    api::session_set(json!({"standings": written(standings)})).await
+    api::session_set(json!({"standings": written(standings), "written": stamp()})).await
 }
 
 #[cfg(test)]

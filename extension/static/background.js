@@ -8,7 +8,7 @@ const background = init().then(start);
 
 // Events reach us for the hosts that the user gave permission for, and for no others.
 const guarded = { urls: ["*://*/*", "ws://*/*", "wss://*/*"] };
-const hand = (name) => (details) => background.then((core) => core[name](details));
+const hand = (name) => (...details) => background.then((core) => core[name](...details));
 // Without the core nothing passes.
 const orCancel = (name) => (details) => hand(name)(details).catch(() => ({ cancel: true }));
 
@@ -50,7 +50,18 @@ runtime.onMessage.addListener((message, sender, answer) => {
     background.then((core) => core.message(message, sender)).then(answer, () => answer(null));
     return true;
 });
-alarms.onAlarm.addListener(({ scheduledTime }) => hand("alarm")(scheduledTime));
+// If the core does not start, or stops answering, Chromium's open rules go: what is left shuts every gate.
+const shutAll = async () => {
+    const rules = await chrome.declarativeNetRequest?.getSessionRules();
+    if (rules?.length) await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map(({ id }) => id) });
+};
+background.catch(shutAll);
+alarms.onAlarm.addListener(async ({ scheduledTime }) => {
+    const late = new Promise((_, reject) => setTimeout(reject, 25_000));
+    await Promise.race([hand("alarm")(scheduledTime), late]).catch(shutAll);
+});
+// In Chromium a private window has a background of its own, over the same storage and rules.
+chrome.storage.onChanged.addListener(hand("stored"));
 permissions.onAdded.addListener(hand("permissions_changed"));
 permissions.onRemoved.addListener(hand("permissions_changed"));
 // Wakes the background at the start of the browser; it notices by itself that it is the first time.
@@ -59,6 +70,6 @@ runtime.onInstalled.addListener(({ reason }) => {
     hand("permissions_changed")();
     if (reason === "install") chrome.tabs.create({ url: runtime.getURL("setup.html") });
 });
-for (const [target, event] of [[globalThis, "online"], [navigator.connection, "change"]]) {
-    target?.addEventListener?.(event, hand("network_changed"));
-}
+// Heard only while the background is awake; the veil of an open page listens too. Changes of `navigator.connection` are no use: on desktops they tell of
+// speed alone.
+globalThis.addEventListener("online", hand("network_changed"));

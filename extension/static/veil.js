@@ -112,7 +112,6 @@
     window.addEventListener("pageshow", ({ persisted }) => persisted && restored(), { capture: true });
     const woken = () => ask({ has_woken: true });
     window.addEventListener("online", woken);
-    navigator.connection?.addEventListener?.("change", woken);
     // Timers stand still while the machine sleeps. Browsers let a hidden page's run once a minute.
     let last = Date.now();
     setInterval(() => {

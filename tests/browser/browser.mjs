@@ -114,10 +114,12 @@ export async function launch(kind, lab, options = {}) {
         });
         if (!isInstalled && !options.isBare) await browser.installExtension(extension);
     }
+    // At a restart nothing may have woken the worker yet.
+    const worker = (target) => target.type() === "service_worker";
     const id =
         kind === "firefox" || options.isBare
             ? UUID
-            : new URL((await browser.waitForTarget((target) => target.type() === "service_worker")).url()).host;
+            : (options.id ?? new URL((await browser.waitForTarget(worker)).url()).host);
     const base = `${kind === "firefox" ? "moz" : "chrome"}-extension://${id}`;
     const own = {
         kind,

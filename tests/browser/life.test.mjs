@@ -61,10 +61,13 @@ for (const kind of KINDS) {
         test("the way past the gate: typed, of its own colour, for one certificate, in the journal", async () => {
             await lab.present("A5");
             await again();
-            const refused = await own.ask({ ask: "except", address: lab.address, typed: "yes" });
+            const sha256 = lab.sha256("A5");
+            const refused = await own.ask({ ask: "except", address: lab.address, typed: "yes", sha256 });
             assert.equal(refused.trouble.code, "not-typed");
             assert.equal(refused.light, "danger");
-            const past = await own.ask({ ask: "except", address: lab.address, typed: ` ${lab.host.toUpperCase()} ` });
+            const other = await own.ask({ ask: "except", address: lab.address, typed: lab.host, sha256: lab.sha256("A4") });
+            assert.equal(other.trouble.code, "other-certificate", "not the one that was looked at");
+            const past = await own.ask({ ask: "except", address: lab.address, typed: ` ${lab.host.toUpperCase()} `, sha256 });
             assert.equal(past.light, "exception");
             const page = await own.browser.newPage();
             await go(page, `${lab.home}/frame`);
@@ -78,6 +81,8 @@ for (const kind of KINDS) {
             assert.ok(journal.some(({ what, detail }) => what === "exception" && detail === "pin-new-key"));
             await lab.present("good");
             assert.equal((await again()).light, "trusted");
+            const green = await own.ask({ ask: "except", address: lab.address, typed: lab.host, sha256: lab.sha256("good") });
+            assert.equal(green.trouble.code, "not-checked-yet", "nothing to go past");
             await page.close();
         });
 

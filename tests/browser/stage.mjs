@@ -53,7 +53,7 @@ export async function everyState(lab, own, show) {
     await lab.present("A16-markup");
     await again();
     await shown("gate-hostile", await gate(own, `${lab.home}/lovelace`));
-    await own.ask({ ask: "except", address: lab.address, typed: lab.host });
+    await own.ask({ ask: "except", address: lab.address, typed: lab.host, sha256: lab.sha256("A16-markup") });
     await shown("popup-exception", await popup(own, `${lab.home}/`));
 
     await lab.command({ do: "down" });

@@ -11,13 +11,13 @@ use base64ct::{Base64, Encoding};
 use doorlight::address::Address;
 use doorlight::examination::Seen;
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Promise, Uint8Array};
+use js_sys::Uint8Array;
 use serde_json::{Value, json};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 
 use crate::api::{self, ApiError};
 use crate::capture::{Capture, CaptureError, Captured, PROBE_PATH, ProbeError, TIME_LIMIT, probe};
+use crate::turn::Turn;
 
 /// Where a probe goes if the first one is only sent elsewhere: Chromium shows no certificate of a redirect.
 const PROBE_PATHS: [&str; 3] = [PROBE_PATH, "/", "/favicon.ico"];
@@ -35,8 +35,8 @@ pub struct Chromium {
     errors: RefCell<BTreeMap<String, String>>,
     /// True once the user has pressed Cancel during the present look.
     was_ended: Cell<bool>,
-    /// The look under way: the debugger can be attached once.
-    turn: RefCell<Option<Promise>>,
+    /// The debugger can be attached once.
+    turn: Turn,
 }
 
 /// The server's certificate in `securityInfo`, `None` where Chromium does not show it.
@@ -169,28 +169,15 @@ impl Chromium {
 
 impl Capture for Chromium {
     async fn look(&self, address: &Address) -> Result<Captured, CaptureError> {
-        // One after the other. Nothing but the order is taken from the promise of the one before.
-        loop {
-            let before = self.turn.borrow().clone();
-            let Some(before) = before else { break };
-            let _ = JsFuture::from(before).await;
-        }
-        let mut done = None;
-        let turn = Promise::new(&mut |resolve, _| done = Some(resolve));
-        *self.turn.borrow_mut() = Some(turn);
-        let result = match self.has_security_info.get() {
+        let _turn = self.turn.take().await;
+        match self.has_security_info.get() {
             Some(false) => self.by_debugger(address).await,
             Some(true) | None => match self.by_security_info(address).await {
                 Ok(Some(captured)) => Ok(captured),
                 Ok(None) => self.by_debugger(address).await,
                 Err(error) => Err(error),
             },
-        };
-        *self.turn.borrow_mut() = None;
-        if let Some(done) = done {
-            let _ = done.call0(&JsValue::UNDEFINED);
         }
-        result
     }
 
     fn name(&self) -> &'static str {

@@ -107,7 +107,7 @@ impl Gate {
             &words::word("clear_title"),
             [paragraph(&words::word("clear_text")), row([cleaning::clear_button(address)])],
         ));
-        parts.push(past::way_past(address, &self.then()));
+        parts.push(past::way_past(address, sha256_of(status), &self.then()));
         self.fill(Light::Danger, &why.title, parts);
     }
 
@@ -123,7 +123,7 @@ impl Gate {
         parts.push(confirm::ways(address, Some(report), &self.then()));
         parts.push(row([self.again_button(address, Look::Plain), leave_button_plain()]));
         parts.push(self.evidence(address, report));
-        parts.push(past::way_past(address, &self.then()));
+        parts.push(past::way_past(address, sha256_of(status), &self.then()));
         self.fill(Light::Attention, &why.title, parts);
     }
 
@@ -134,7 +134,7 @@ impl Gate {
         parts.extend(status.report.as_ref().and_then(reason::advice));
         parts.push(row([self.again_button(address, Look::First), leave_button_plain()]));
         parts.extend(status.report.as_ref().map(|report| self.evidence(address, report)));
-        parts.push(past::way_past(address, &self.then()));
+        parts.push(past::way_past(address, sha256_of(status), &self.then()));
         self.fill(Light::Unchecked, &why.title, parts);
     }
 
@@ -322,4 +322,9 @@ fn leave(look: Look) -> Part {
             said::say(&words::word("leave_by_hand"));
         }
     })
+}
+
+/// The certificate that the page tells of.
+fn sha256_of(status: &Status) -> Option<String> {
+    status.report.as_ref()?.certificate.as_ref().map(|one| one.sha256.to_string())
 }
