@@ -61,17 +61,10 @@ export async function launch(kind, lab, options = {}) {
     if (kind === "chromium") {
         const home = join(folder, "home");
         if (isNew) trust(join(home, ".pki/nssdb"), lab);
-        if (isNew && options.isInstalled) {
-            // Chromium keeps an unpacked extension only for developers.
-            mkdirSync(join(profile, "Default"), { recursive: true });
-            const preferences = { extensions: { ui: { developer_mode: true } } };
-            writeFileSync(join(profile, "Default/Preferences"), JSON.stringify(preferences));
-        }
         browser = await puppeteer.launch({
             executablePath,
             pipe: true,
-            // What the driver installs comes after the start; at a restart the browser has to load it by itself, before the first page.
-            enableExtensions: options.isBare ? false : options.isInstalled && !isNew ? true : [extension],
+            enableExtensions: options.isBare ? false : [extension],
             userDataDir: profile,
             headless: !options.isVisible,
             defaultViewport: null,
@@ -114,12 +107,9 @@ export async function launch(kind, lab, options = {}) {
         });
         if (!isInstalled && !options.isBare) await browser.installExtension(extension);
     }
-    // At a restart nothing may have woken the worker yet.
     const worker = (target) => target.type() === "service_worker";
     const id =
-        kind === "firefox" || options.isBare
-            ? UUID
-            : (options.id ?? new URL((await browser.waitForTarget(worker)).url()).host);
+        kind === "firefox" || options.isBare ? UUID : new URL((await browser.waitForTarget(worker)).url()).host;
     const base = `${kind === "firefox" ? "moz" : "chrome"}-extension://${id}`;
     const own = {
         kind,

@@ -196,6 +196,12 @@ const drop = async (tab) => {
     await within(10_000, "to close", tab.page.close()).catch(() => {});
 };
 
+async function comesBack() {
+    if (await Promise.race([own.status().catch(() => {}), sleep(3000)])) return;
+    const { page } = await STEPS.open();
+    if (!(await Promise.race([own.status().catch(() => {}), sleep(20_000)]))) throw new Error(`the background does not come back; a new tab is at ${await where(page)}`);
+}
+
 const STEPS = {
     async open() {
         if (tabs.length >= MAX_TABS) await drop(pick(tabs));
@@ -209,6 +215,7 @@ const STEPS = {
             const hasArrived = await until(async () => (await where(tab.page)) === url && !(await tab.page.evaluate(() => document.querySelector("doorlight-veil"))), { within: 5000 }).catch(() => false);
             if (!hasArrived) wrong(`${url} is not shown, the tab is at ${await where(tab.page)}`);
         }
+        return tab;
     },
     async close() {
         if (tabs.length > 0) await drop(pick(tabs));
@@ -266,14 +273,16 @@ const STEPS = {
         if (KIND === "chromium") await own.killWorker();
         else await sleep(IDLE_MS + 2000); // until it sleeps
     },
+    /** A look that is cut off leaves the debugger behind; the next tab at the gate has to get the background going again. */
     async dieInTheMiddle() {
         if (KIND !== "chromium") return;
         const message = pick([{ ask: "check-again", address: lab.address }, { ask: "self-test", address: lab.address }, { ask: "overview" }]);
         const asked = ask(message).catch(() => {}); // nobody is left to answer
         await sleep(random() * 60);
         await own.killWorker();
-        await asked;
+        await Promise.race([asked, sleep(1000)]);
         world.isNoticed = false;
+        await comesBack();
     },
     /** Whatever the background was doing for a new tab, the tab comes to its end. */
     async dieOnTheWay() {
@@ -283,6 +292,7 @@ const STEPS = {
         await sleep(random() * 200);
         await own.killWorker();
         await opened;
+        await comesBack();
     },
     /** Everything at once; whatever comes last has to count. */
     async flurry() {
