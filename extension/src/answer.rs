@@ -152,8 +152,8 @@ async fn hello(
     }
     if !keeper.way(&address).is_open() {
         // A page out of a service worker or a restored session asked nobody: it starts over behind the gate. One that is alive
-        // waits under its veil, because leaving would lose what it holds.
-        if !is_restored && !has_woken {
+        // waits under its veil, because leaving would lose what it holds. So does a frame in another site's page.
+        if is_top && !is_restored && !has_woken {
             return leave().await;
         }
         keeper.check(&address).await;

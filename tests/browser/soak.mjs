@@ -69,6 +69,7 @@ let lastRequest = 0;
 let own;
 let tabs = [];
 let number = 0;
+let missed = 0;
 let step = "start";
 let steps = 0;
 /** What is behind the address; whether a check has ended since it changed; whether the gate has seen that it is bad. */
@@ -80,8 +81,24 @@ const wrong = (what) => {
     console.log(`WRONG ${text}`);
 };
 
+const proc = (id, name) => {
+    try {
+        return readFileSync(`/proc/${id}/${name}`, "utf8");
+    } catch {
+        return "";
+    }
+};
+const processes = () => readdirSync("/proc").filter((id) => /^\d+$/.test(id));
+
 const start = async () => {
-    own = await launch(KIND, lab, { folder, isInstalled: true, prefs: { "extensions.background.idle.timeout": IDLE_MS } });
+    const launched = () => launch(KIND, lab, { folder, isInstalled: true, prefs: { "extensions.background.idle.timeout": IDLE_MS } });
+    own = await launched().catch((error) => {
+        // Measured: of some twenty restarts of Chromium the driver misses the worker of one, and leaves the browser behind.
+        missed++;
+        console.log(`step ${steps}: started once more: ${error.message}`);
+        for (const id of processes()) if (proc(id, "cmdline").includes(`=${folder}/`)) process.kill(Number(id));
+        return sleep(2000).then(launched);
+    });
     if (KIND !== "chromium") return;
     const listen = async (target) => {
         if (target.type() !== "service_worker" || !target.url().startsWith(own.base)) return;
@@ -244,6 +261,17 @@ const STEPS = {
         await lab.present((world.presented = pick(BAD)));
         await changed();
     },
+    /** An answer that was on its way when the attacker came says nothing of who is there now. */
+    async lateAnswer() {
+        if (world.net !== "up" || tabs.length === 0) return;
+        await lab.command({ do: "slow", ms: 1500 });
+        await Promise.race([pick(tabs).page.evaluate(() => void fetch("/api/state", { keepalive: true }).catch(() => {})).catch(() => {}), sleep(1000)]);
+        await sleep(200);
+        await lab.command({ do: "slow", ms: 0 });
+        await lab.present((world.presented = pick(BAD)), { keep: true });
+        await check();
+        await sleep(1800);
+    },
     async down() {
         await lab.command({ do: "down" });
         world.net = "down";
@@ -356,17 +384,10 @@ const DECK = [...Object.keys(STEPS), "open", "open", "open", "open", "allIsWell"
 
 /** The memory of all processes that the browser has, in bytes; what they share counts once. */
 function resident() {
-    const stat = (id, name) => {
-        try {
-            return readFileSync(`/proc/${id}/${name}`, "utf8");
-        } catch {
-            return "";
-        }
-    };
-    const parents = readdirSync("/proc").filter((id) => /^\d+$/.test(id)).map((id) => [id, stat(id, "stat").split(") ")[1]?.split(" ")[1]]);
+    const parents = processes().map((id) => [id, proc(id, "stat").split(") ")[1]?.split(" ")[1]]);
     const family = [String(own.browser.process().pid)];
     for (const id of family) family.push(...parents.filter(([, parent]) => parent === id).map(([child]) => child));
-    return family.reduce((sum, id) => sum + 1024 * Number(/^Pss:\s+(\d+)/m.exec(stat(id, "smaps_rollup"))?.[1] ?? 0), 0);
+    return family.reduce((sum, id) => sum + 1024 * Number(/^Pss:\s+(\d+)/m.exec(proc(id, "smaps_rollup"))?.[1] ?? 0), 0);
 }
 
 /** What the background holds, after the garbage is gone where that can be asked for. */
@@ -466,6 +487,7 @@ ${KIND}, seed ${SEED}: ${steps} steps in ${((Date.now() - began) / 60_000).toFix
   dynamic rules, scripts, alarms:  ${range("dynamicRules")}; ${range("scripts")}; ${range("alarms")}
   all processes, MB:               ${range("resident", 1 << 20)}
   longest wait for a sign or rule: ${longestWrong} ms
+  starts that the driver missed:   ${missed}
   errors and rejections: ${troubles.length}`);
 const kinds = new Map();
 for (const trouble of troubles) {
