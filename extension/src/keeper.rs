@@ -305,6 +305,17 @@ impl Keeper {
             }
         }
         self.set_gate().await;
+        self.show_lights().await;
+    }
+
+    /// Shows the light of every guarded address in its tabs. Done at each start too: a worker that was killed may have left an old one.
+    pub async fn show_lights(&self) {
+        for address in self.guarded() {
+            let light = self.light(&address);
+            for tab in self.tabs(&address).await {
+                light::show(tab.id, light, address.host.as_str()).await;
+            }
+        }
     }
 
     /// Checks an address. Whoever asks meanwhile waits for the same check.
@@ -350,6 +361,10 @@ impl Keeper {
         if !opens(&judged.report) {
             // A probe that is under way must not outweigh what this very connection showed.
             self.age.set(self.age.get().wrapping_add(1));
+        } else if self.way(address) != Way::Open {
+            // An answer to a request from before may come late, over a connection from before: it says nothing about the line now, so
+            // it never opens a gate that was shut in the meantime.
+            return self.way(address);
         }
         self.conclude(address, judged, self.age.get()).await;
         self.way(address)

@@ -55,12 +55,16 @@ pub struct Background(Rc<Keeper>);
 pub async fn start() -> Result<Background, JsValue> {
     let failed = |error: api::ApiError| JsValue::from(js_sys::Error::new(&error.to_string()));
     let keeper = Keeper::start().await.map_err(failed)?;
-    if store::is_first_start().await {
-        spawn_local({
-            let keeper = Rc::clone(&keeper);
-            async move { events::started(&keeper).await }
-        });
-    }
+    let is_first = store::is_first_start().await;
+    spawn_local({
+        let keeper = Rc::clone(&keeper);
+        async move {
+            if is_first {
+                events::started(&keeper).await;
+            }
+            keeper.show_lights().await;
+        }
+    });
     Ok(Background(keeper))
 }
 

@@ -51,6 +51,21 @@ for (const kind of KINDS) {
             assert.ok(journal.some(({ what }) => what === "changed"));
         });
 
+        test("A12: a late answer over a connection from before does not open the gate again", async () => {
+            await good();
+            const page = await open("/frame");
+            await lab.command({ do: "slow", ms: 1500 });
+            await page.evaluate(() => void fetch("/api/state", { keepalive: true }).catch(() => {}));
+            await sleep(200);
+            await lab.command({ do: "slow", ms: 0 });
+            await lab.present("A5", { keep: true });
+            const check = await own.ask({ ask: "check-again", address: lab.address });
+            assert.equal(check.light, "danger");
+            await sleep(2000);
+            assert.equal((await own.status()).light, "danger");
+            await lab.command({ do: "close-connections" });
+        });
+
         test("A12: a swap before a WebSocket shuts its tab", async () => {
             await good();
             const page = await open("/frame");

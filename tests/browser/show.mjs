@@ -24,7 +24,7 @@ try {
     await lab.present("A5");
     await own.ask({ ask: "check-again", address: lab.address });
     await until(() => isAtGate(page));
-    await until(() => page.evaluate(() => document.querySelector("h1")));
+    await until(() => page.evaluate(() => !document.querySelector(".loading") && document.querySelector("main h1")));
     const { report } = await own.status();
     console.log(`An attacker with a certificate of the same public authority: ${report.verdict}, by ${report.decided_by.join(", ")}.`);
     if (hasDisplay) {
