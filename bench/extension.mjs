@@ -1,6 +1,7 @@
 // What the extension costs in each browser: the same pages with it and without it, in turns, in one run.
 // Wants DOORLIGHT_LAB and DOORLIGHT_EXTENSION like tests/browser. ROUNDS=… for more or fewer. A missed aim is printed, and is no failure.
 import { rmSync } from "node:fs";
+import { loadavg } from "node:os";
 import { startLab } from "../tests/browser/lab.mjs";
 import { KINDS, go, launch, sleep, until } from "../tests/browser/browser.mjs";
 
@@ -209,7 +210,7 @@ for (const kind of KINDS) {
         const bare = await launch(kind, lab, { prefs: PREFS, isBare: true });
         started.push(bare);
         await own.guard();
-        console.log(`\n${await own.browser.version()}, ${ROUNDS} rounds (${SLEEPS} of sleep), medians, ${new Date().toISOString()}`);
+        console.log(`\n${await own.browser.version()}, ${ROUNDS} rounds (${SLEEPS} of sleep), medians, load ${loadavg()[0].toFixed(1)}, ${new Date().toISOString()}`);
         show(await measure(lab, own, bare));
     } finally {
         for (const one of started) {
