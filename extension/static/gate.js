@@ -37,6 +37,7 @@ async function ask() {
     const pause = new Promise((resolve) => setTimeout(resolve, AGAIN, null));
     const answer = await Promise.race([Promise.any(asked.map(given)), pause]).catch(() => pause);
     if (answer) return answer;
+    await wake().catch(() => {});
   }
   return null;
 }
@@ -46,4 +47,14 @@ async function given(asked) {
   const answer = await asked;
   if (!answer) throw new Error("no answer");
   return answer;
+}
+
+// Measured in Chromium 156: a worker that was killed while its own debugger was attached starts again paused, and waits for the debugger.
+async function wake() {
+  const worker = chrome.runtime.getURL("background.js");
+  for (const { attached, id, url } of (await chrome.debugger?.getTargets()) ?? []) {
+    if (attached && url === worker) {
+      await chrome.debugger.sendCommand({ targetId: id }, "Runtime.runIfWaitingForDebugger");
+    }
+  }
 }
