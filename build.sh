@@ -62,7 +62,7 @@ setup_wasm() {
 }
 
 setup_browsers() {
-    need chromium=chromium firefox-esr=firefox-esr certutil=libnss3-tools jq=jq zip=zip
+    need chromium=chromium firefox-esr=firefox-esr certutil=libnss3-tools jq=jq zip=zip Xvfb=xvfb xdotool=xdotool
     [[ -d tests/browser/node_modules ]] || npm ci --prefix tests/browser --silent
 }
 

@@ -148,12 +148,13 @@ for (const kind of KINDS) {
         }
     });
 
-    test(`what cannot be read is never taken for nothing, in ${kind}`, async () => {
+    // The background reads its storage when it starts, and Firefox's driver cannot end it. The reader is the same in both (extension/src/store.rs).
+    const skip = kind === "firefox" && "the driver cannot restart Firefox's background";
+    test(`what cannot be read is never taken for nothing, in ${kind}`, { skip }, async () => {
         const lab = await startLab();
         const own = await launch(kind, lab);
         try {
             await own.guard();
-            if (kind === "firefox") return; // a temporary add-on that reloads itself is gone; its reader is the same, see extension/src/store.rs
             await own.asker.evaluate(() => chrome.storage.local.set({ pins: "{\"schema\":1,\"sites\":[{" }));
             await own.killWorker();
             const damaged = await own.status();
