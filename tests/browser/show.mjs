@@ -1,7 +1,7 @@
 // Shows the extension on the lab's home: in a window where there is a display, else as pictures in target/show.
 import { mkdirSync } from "node:fs";
 import { startLab } from "./lab.mjs";
-import { go, isAtGate, launch, until, where } from "./browser.mjs";
+import { go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
 
 const lab = await startLab();
 const hasDisplay = Boolean(process.env.DISPLAY || process.env.WAYLAND_DISPLAY);
@@ -25,6 +25,8 @@ try {
     await own.ask({ ask: "check-again", address: lab.address });
     await until(() => isAtGate(page));
     await until(() => page.evaluate(() => !document.querySelector(".loading") && document.querySelector("main h1")));
+    // The page fades in.
+    await sleep(700);
     const { report } = await own.status();
     console.log(`An attacker with a certificate of the same public authority: ${report.verdict}, by ${report.decided_by.join(", ")}.`);
     if (hasDisplay) {
