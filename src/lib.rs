@@ -11,6 +11,7 @@
 //! | whom to believe | [`roots`], and the private module `path` |
 //! | how signatures are checked, and why that is sound | [`signature`] |
 //! | Certificate Transparency | [`ct`] |
+//! | how the network is asked | [`fetch`] |
 //! | renewals and new keys | [`site`], [`pins`] |
 //! | what can be found, and what it means for the light | [`evidence`], [`verdict`], [`report`] |
 //!
@@ -23,6 +24,7 @@ pub mod chain;
 pub mod ct;
 pub mod evidence;
 pub mod examination;
+pub mod fetch;
 pub mod fingerprint;
 pub mod look_alike;
 pub mod pins;
