@@ -14,6 +14,7 @@ use doorlight::verdict::Verdict;
 use doorlight_browser::now;
 use serde::Serialize;
 use serde_json::Value;
+use wasm_bindgen_futures::spawn_local;
 
 use crate::api;
 use crate::events::address_of;
@@ -162,7 +163,9 @@ async fn hello(
         return leave().await;
     }
     if let (true, Some(tab)) = (is_top, sender.tab) {
-        light::show(tab, keeper.light(&address), address.host.as_str()).await;
+        let light = keeper.light(&address);
+        // The page does not wait for the toolbar.
+        spawn_local(async move { light::show(tab, light, address.host.as_str()).await });
     }
     Passage { is_open: true, is_leaving: false, status: None }
 }

@@ -65,7 +65,10 @@ fn start(call: &'static str, arguments: &[Value]) -> Result<JsValue, ApiError> {
 
 /// Calls `chrome.PATH(arguments)` and waits for the answer.
 async fn call_js(call: &'static str, arguments: &[Value]) -> Result<JsValue, ApiError> {
-    let started = start(call, arguments)?;
+    wait(call, start(call, arguments)?).await
+}
+
+async fn wait(call: &'static str, started: JsValue) -> Result<JsValue, ApiError> {
     let failed = |reason: JsValue| ApiError { call, reason: reason_of(&reason) };
     JsFuture::from(Promise::resolve(&started)).await.map_err(failed)
 }
@@ -183,10 +186,19 @@ pub async fn open_tab(url: &str) -> Result<(), ApiError> {
 
 /// Sets the toolbar's sign for one tab. A tab that has gone in the meantime is no error.
 pub async fn set_action(tab: i32, icons: Value, badge: &str, color: &str, title: &str) {
-    let _ = call("action.setIcon", &[json!({"tabId": tab, "path": icons})]).await;
-    let _ = call("action.setBadgeText", &[json!({"tabId": tab, "text": badge})]).await;
-    let _ = call("action.setBadgeBackgroundColor", &[json!({"tabId": tab, "color": color})]).await;
-    let _ = call("action.setTitle", &[json!({"tabId": tab, "title": title})]).await;
+    // All at once, the sign first: the icon's files have to be read.
+    let started = [
+        ("action.setBadgeText", json!({"tabId": tab, "text": badge})),
+        ("action.setBadgeBackgroundColor", json!({"tabId": tab, "color": color})),
+        ("action.setTitle", json!({"tabId": tab, "title": title})),
+        ("action.setIcon", json!({"tabId": tab, "path": icons})),
+    ]
+    .map(|(call, argument)| (call, start(call, &[argument])));
+    for (call, started) in started {
+        if let Ok(started) = started {
+            let _ = wait(call, started).await;
+        }
+    }
 }
 
 /// A text of the locale files.
@@ -258,9 +270,8 @@ pub async fn rules(kind: Rules) -> Result<Vec<Value>, ApiError> {
     Ok(call(path, &[]).await?.as_array().cloned().unwrap_or_default())
 }
 
-/// Puts `wanted` in the place of all rules, in one step.
-pub async fn replace_rules(kind: Rules, wanted: &[Value]) -> Result<(), ApiError> {
-    let present = rules(kind).await?;
+/// Puts `wanted` in the place of the rules that are `present`, in one step.
+pub async fn replace_rules(kind: Rules, present: &[Value], wanted: &[Value]) -> Result<(), ApiError> {
     let ids: Vec<&Value> = present.iter().filter_map(|rule| rule.get("id")).collect();
     let path = match kind {
         Rules::Dynamic => "declarativeNetRequest.updateDynamicRules",

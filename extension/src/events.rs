@@ -26,8 +26,9 @@ use crate::standing::Way;
 
 /// A page is held this long, in milliseconds, before the gate page says what is going on.
 const HOLD: u32 = 400;
-/// A part of a page is held this long, in milliseconds, before it fails.
-const HOLD_PART: u32 = 5000;
+/// A part of a page is held this long, in milliseconds, before it fails. Measured in Firefox 153: parts that are held hold our own probe to the same
+/// host up, before it is sent.
+const HOLD_PART: u32 = 20;
 /// An alarm that comes this late tells of a machine that slept.
 const LATE: Duration = Duration::from_secs(45);
 
@@ -145,6 +146,12 @@ fn resolve(url: &str, base: &str) -> Option<String> {
     URL::new(url, base).ok().map(|url| url.href())
 }
 
+/// The address of a URL that may pass because its check is fresh.
+pub fn open_address(keeper: &Keeper, url: &str) -> Option<Address> {
+    let is_tls = url.starts_with("https://") || url.starts_with("wss://");
+    address_of(url).filter(|address| is_tls && keeper.way(address).is_open())
+}
+
 fn let_through() -> Value {
     json!({})
 }
@@ -182,10 +189,6 @@ pub async fn before_request(keeper: &Rc<Keeper>, details: &Details) -> Value {
             check
         } else if details.is_main() {
             first_of(check, HOLD)
-        } else if details.kind == "image" {
-            // Measured in Firefox 153: a tab's icon that is held after a page came out of the back/forward cache holds our own probe
-            // up too, before it is sent. Nobody misses a picture that comes a moment later.
-            first_of(check, 0)
         } else {
             first_of(check, HOLD_PART)
         };
@@ -254,10 +257,15 @@ async fn look_alike(keeper: &Rc<Keeper>, address: &Address, details: &Details) -
     true
 }
 
-/// Chromium, when an answer led elsewhere: the tab is taken back from a look-alike.
+/// Chromium, when a page was sent elsewhere: to the gate, where the check may begin before that page is there; or by its own server,
+/// and the tab is taken back from a look-alike.
 pub async fn redirected(keeper: &Rc<Keeper>, details: &Details) {
     let Some(address) = details.address() else { return };
-    if keeper.is_guarded(&address) && look_alike(keeper, &address, details).await {
+    if details.redirect_url.starts_with(&api::own_url(gate::PAGE)) {
+        if !details.is_plain() && keeper.is_guarded(&address) && !keeper.way(&address).is_open() {
+            keeper.check(&address).await;
+        }
+    } else if keeper.is_guarded(&address) && look_alike(keeper, &address, details).await {
         let _ = api::send_tab(details.tab_id, &gate::page(&details.url, false)).await;
     }
 }

@@ -82,32 +82,33 @@ pub async fn has_veil(host: &Host) -> bool {
 
 /// Chromium: shuts the gate of all `hosts`, for good.
 pub async fn shut(hosts: &BTreeSet<Host>) -> Result<(), ApiError> {
-    api::replace_rules(Rules::Dynamic, &shut_rules(hosts, &api::own_url(PAGE), &api::own_id())).await
+    let present = api::rules(Rules::Dynamic).await?;
+    api::replace_rules(Rules::Dynamic, &present, &shut_rules(hosts, &api::own_url(PAGE), &api::own_id()))
+        .await
 }
 
 /// Chromium: opens the gate for `addresses`, and for no other.
 pub async fn open(addresses: &BTreeSet<Address>) -> Result<(), ApiError> {
     let wanted = open_rules(addresses);
+    let present = api::rules(Rules::Session).await?;
     // Most checks change nothing.
-    if api::rules(Rules::Session).await?.len() == wanted.len() && is_as_wanted(&wanted).await? {
+    if present.len() == wanted.len()
+        && wanted.iter().all(|one| present.iter().any(|other| filter(one) == filter(other)))
+    {
         return Ok(());
     }
-    api::replace_rules(Rules::Session, &wanted).await
+    api::replace_rules(Rules::Session, &present, &wanted).await
 }
 
-async fn is_as_wanted(wanted: &[Value]) -> Result<bool, ApiError> {
-    let filter =
-        |rule: &Value| rule.get("condition").and_then(|condition| condition.get("regexFilter")).cloned();
-    let present: Vec<_> = api::rules(Rules::Session).await?.iter().map(filter).collect();
-    Ok(wanted.iter().map(filter).all(|one| present.contains(&one)))
+/// What a rule is about.
+fn filter(rule: &Value) -> Option<&Value> {
+    rule.get("condition")?.get("regexFilter")
 }
 
 /// True where the gate of a host is shut by a rule.
 pub async fn is_shut(host: &Host) -> bool {
     let wanted = shut_rules(&BTreeSet::from([host.clone()]), &api::own_url(PAGE), &api::own_id());
     let present = api::rules(Rules::Dynamic).await.unwrap_or_default();
-    let filter =
-        |rule: &Value| rule.get("condition").and_then(|condition| condition.get("regexFilter")).cloned();
     wanted.iter().all(|rule| present.iter().any(|one| filter(one) == filter(rule)))
 }
 

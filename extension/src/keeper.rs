@@ -26,6 +26,7 @@ use doorlight::site::{Continuity, SiteRecord};
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight_browser::now;
+use futures_util::future::{join, join4};
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
@@ -48,7 +49,10 @@ use crate::turn::Turn;
 const MAX_LOOKS: u32 = 3;
 /// How long a check counts as a moment ago.
 const JUST_NOW: Duration = Duration::from_secs(3);
-/// The alarm at the end of a good check.
+/// An open page's address is checked again this long before the last check counts no more, so that the page notices nothing. Chromium sets no alarm
+/// nearer than that.
+const LEAD: Duration = Duration::from_secs(30);
+/// The alarm at the end of a good check, and before it.
 pub const EXPIRY: &str = "expiry";
 /// The alarm that notices a machine that slept, while a guarded page is open.
 pub const TICK: &str = "tick";
@@ -169,14 +173,21 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Reads what is kept, and shuts every gate that nothing says is open.
+    /// Reads what is kept. Whoever starts it then sets the gate.
     pub async fn start() -> Result<Rc<Self>, api::ApiError> {
-        let kept = store::load().await?;
+        let (kept, standings, permissions, session_info) = join4(
+            store::load(),
+            store::load_standings(),
+            api::granted_patterns(),
+            api::session_get("has_security_info"),
+        )
+        .await;
+        let kept = kept?;
         let believed = Rc::new(Believed::new(&kept.settings));
         let keeper = Rc::new(Self {
             browser: Browser::detect(),
             kept: RefCell::new(kept),
-            standings: RefCell::new(store::load_standings().await),
+            standings: RefCell::new(standings),
             granted: RefCell::default(),
             believed: RefCell::new(believed),
             not_stored: RefCell::default(),
@@ -185,17 +196,19 @@ impl Keeper {
             gate_turn: Turn::default(),
         });
         if let Browser::Chromium(chromium) = &keeper.browser {
-            chromium
-                .recall(api::session_get("has_security_info").await.ok().and_then(|known| known.as_bool()));
+            chromium.recall(session_info.ok().and_then(|known| known.as_bool()));
         }
-        keeper.read_permissions().await;
-        keeper.set_gate().await;
+        keeper.take_permissions(permissions);
         Ok(keeper)
     }
 
     /// Reads which hosts the user gave permission for.
     pub async fn read_permissions(&self) {
-        if let Ok(patterns) = api::granted_patterns().await {
+        self.take_permissions(api::granted_patterns().await);
+    }
+
+    fn take_permissions(&self, patterns: Result<Vec<String>, api::ApiError>) {
+        if let Ok(patterns) = patterns {
             *self.granted.borrow_mut() =
                 patterns.iter().filter_map(|pattern| gate::host_of_pattern(pattern)).collect();
         }
@@ -244,6 +257,12 @@ impl Keeper {
             return Way::Shut;
         }
         self.standings.borrow().get(address).map_or(Way::Shut, |standing| standing.way(now()))
+    }
+
+    /// Whether the way is open for some time yet.
+    fn stays_open(&self, address: &Address) -> bool {
+        self.way(address).is_open()
+            && self.standing(address).fresh_until.is_some_and(|end| now().plus(LEAD) < end)
     }
 
     /// True where a check ended a moment ago: whoever was sent to the gate by it need not wait for another.
@@ -483,6 +502,19 @@ impl Keeper {
             (before, standing.conclude(report, pem, reuse, now()))
         };
         self.set_gate().await;
+        let noted = self.note_conclusion(address, has_changed, before, verdict, codes);
+        join(noted, self.set_tabs(address)).await;
+        true
+    }
+
+    async fn note_conclusion(
+        &self,
+        address: &Address,
+        has_changed: bool,
+        before: Option<Verdict>,
+        verdict: Verdict,
+        codes: String,
+    ) {
         if has_changed {
             self.note(Some(address), Event::Changed, codes.clone()).await;
         }
@@ -495,8 +527,6 @@ impl Keeper {
             };
             self.note(Some(address), event, codes).await;
         }
-        self.set_tabs(address).await;
-        true
     }
 
     /// Writes the standings down, sets the alarm, and opens the gate exactly where a standing says so.
@@ -532,7 +562,8 @@ impl Keeper {
                 .filter(|(address, standing)| is_open(address, standing))
                 .map(|(address, _)| address.clone())
                 .collect();
-            let next = open.iter().filter_map(|address| standings.get(address)?.fresh_until).min();
+            let ends = open.iter().filter_map(|address| standings.get(address)?.fresh_until);
+            let next = ends.map(|end| if at < end.minus(LEAD) { end.minus(LEAD) } else { end }).min();
             (open, next)
         };
         let has_alarm = match next {
@@ -602,7 +633,7 @@ impl Keeper {
         self.set_gate().await;
         for address in self.guarded() {
             let tabs = self.tabs(&address).await;
-            if tabs.is_empty() || self.way(&address).is_open() {
+            if tabs.is_empty() || self.stays_open(&address) {
                 continue;
             }
             self.check(&address).await;

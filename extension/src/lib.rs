@@ -55,11 +55,11 @@ pub struct Background(Rc<Keeper>);
 pub async fn start() -> Result<Background, JsValue> {
     let failed = |error: api::ApiError| JsValue::from(js_sys::Error::new(&error.to_string()));
     let keeper = Keeper::start().await.map_err(failed)?;
-    let is_first = store::is_first_start().await;
     spawn_local({
         let keeper = Rc::clone(&keeper);
         async move {
-            if is_first {
+            keeper.set_gate().await;
+            if store::is_first_start().await {
                 events::started(&keeper).await;
             }
             keeper.show_lights().await;
@@ -98,6 +98,18 @@ impl Background {
                 None => json!({"cancel": true}),
             }
         })
+    }
+
+    /// Firefox, for the common case without a wait: true where a request to `url` may pass because its check is fresh.
+    pub fn is_open(&self, url: &str) -> bool {
+        events::open_address(&self.0, url).is_some()
+    }
+
+    /// Firefox: true where that is so, and the check was about the certificate with this fingerprint (SHA-256, as Firefox writes it).
+    pub fn is_open_for(&self, url: &str, fingerprint: &str) -> bool {
+        events::open_address(&self.0, url)
+            .and_then(|address| self.0.standing(&address).certificate())
+            .is_some_and(|known| fingerprint.parse() == Ok(known))
     }
 
     /// `webRequest.onHeadersReceived`; blocking in Firefox.

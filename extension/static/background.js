@@ -4,7 +4,8 @@ import init, { start } from "./doorlight_extension.js";
 
 const { webRequest, runtime, alarms, permissions } = chrome;
 const isFirefox = "getSecurityInfo" in webRequest;
-const background = init().then(start);
+let core;
+const background = init().then(start).then((started) => (core = started));
 
 // Events reach us for the hosts that the user gave permission for, and for no others.
 const guarded = { urls: ["*://*/*", "ws://*/*", "wss://*/*"] };
@@ -14,7 +15,20 @@ const orCancel = (name) => (details) => hand(name)(details).catch(() => ({ cance
 
 if (isFirefox) {
     const isOwn = ({ tabId, originUrl }) => tabId === -1 && originUrl?.startsWith(runtime.getURL(""));
-    webRequest.onBeforeRequest.addListener(orCancel("before_request"), guarded, ["blocking"]);
+    // The common case costs no wait and no copy of all the details. Whatever goes wrong here is left to the long way.
+    const passes = (test) => {
+        try {
+            return core ? test(core) : false;
+        } catch {
+            return false;
+        }
+    };
+    const beforeRequest = orCancel("before_request");
+    webRequest.onBeforeRequest.addListener(
+        (details) => (passes((core) => core.is_open(details.url)) ? {} : beforeRequest(details)),
+        guarded,
+        ["blocking"],
+    );
     // Measured: without it, every further probe is answered over the first one's connection.
     webRequest.onBeforeSendHeaders.addListener(
         (details) => {
@@ -22,10 +36,25 @@ if (isFirefox) {
             const others = details.requestHeaders.filter(({ name }) => name.toLowerCase() !== "connection");
             return { requestHeaders: [...others, { name: "Connection", value: "close" }] };
         },
-        guarded,
+        { ...guarded, tabId: -1 },
         ["blocking", "requestHeaders"],
     );
-    webRequest.onHeadersReceived.addListener(orCancel("headers_received"), guarded, ["blocking", "responseHeaders"]);
+    const headersReceived = orCancel("headers_received");
+    const isSameCertificate = async ({ requestId, url }) => {
+        const { certificates } = await webRequest.getSecurityInfo(requestId, {});
+        return passes((core) => core.is_open_for(url, certificates[0].fingerprint.sha256));
+    };
+    webRequest.onHeadersReceived.addListener(
+        async (details) => {
+            const isPlainCase = !details.fromCache && !isOwn(details) && (details.statusCode < 300 || details.statusCode > 399);
+            if (isPlainCase && passes((core) => core.is_open(details.url)) && (await isSameCertificate(details).catch(() => false))) {
+                return {};
+            }
+            return headersReceived(details);
+        },
+        guarded,
+        ["blocking", "responseHeaders"],
+    );
 } else {
     const pages = { ...guarded, types: ["main_frame", "sub_frame"] };
     webRequest.onBeforeRedirect.addListener(hand("redirected"), pages);
@@ -44,7 +73,7 @@ if (isFirefox) {
         if (reason === "canceled_by_user") background.then((core) => core.look_ended());
     });
 }
-webRequest.onErrorOccurred.addListener(hand("request_failed"), { ...guarded, types: ["xmlhttprequest"] });
+webRequest.onErrorOccurred.addListener(hand("request_failed"), { ...guarded, types: ["xmlhttprequest"], tabId: -1 });
 
 runtime.onMessage.addListener((message, sender, answer) => {
     background.then((core) => core.message(message, sender)).then(answer, () => answer(null));

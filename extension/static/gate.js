@@ -2,8 +2,10 @@
 // Everything else is shown by that module: page.js finds the answer on the body.
 const WAIT = 15000;
 const AGAIN = 2500;
+const SOON = 100;
 const wanted = location.hash.slice(1);
 const isPost = location.search === "?post";
+const hasBody = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
 
 // Inside another page nobody could see whose buttons these are.
 if (window.top === window) {
@@ -18,6 +20,7 @@ async function check() {
     location.replace(wanted);
     return;
   }
+  await hasBody;
   if (answer) {
     document.body.dataset.answer = JSON.stringify(answer);
   }
@@ -25,26 +28,28 @@ async function check() {
 }
 
 async function ask() {
-  try {
-    document.getElementById("checking-host").textContent = new URL(wanted).host;
-  } catch {
-    return null;
-  }
+  if (!URL.canParse(wanted)) return null;
+  hasBody.then(() => (document.getElementById("checking-host").textContent = new URL(wanted).host));
   // A worker that ends in the middle of a check may answer nobody, not even with an error. Whoever asks again joins the same check.
   const asked = [];
-  for (let waited = 0; waited < WAIT; waited += AGAIN) {
-    asked.push(chrome.runtime.sendMessage({ ask: "enter", url: wanted }).catch(() => null));
-    const pause = new Promise((resolve) => setTimeout(resolve, AGAIN, null));
-    const answer = await Promise.race([Promise.any(asked.map(given)), pause]).catch(() => pause);
-    if (answer) return answer;
-    await wake().catch(() => {});
+  const end = Date.now() + WAIT;
+  while (Date.now() < end) {
+    asked.push(chrome.runtime.sendMessage({ ask: "enter", url: wanted }).then(given));
+    const silence = new Promise((resolve) => setTimeout(resolve, AGAIN, null));
+    try {
+      const answer = await Promise.race([Promise.any(asked), silence]);
+      if (answer) return answer;
+      await wake().catch(() => {});
+    } catch {
+      // Nobody was there: a background on its way to sleep (Firefox).
+      await new Promise((resolve) => setTimeout(resolve, SOON));
+    }
   }
   return null;
 }
 
 // Rejects where there was no answer, so that another question's can be waited for.
-async function given(asked) {
-  const answer = await asked;
+function given(answer) {
   if (!answer) throw new Error("no answer");
   return answer;
 }

@@ -2,7 +2,8 @@
 // worker, the back/forward cache, or a restored session.
 //
 // The lock is the listeners: they are the first on the window, so no key, paste or drop reaches a field, wherever it is and whenever it was added (light tree,
-// shadow trees, second factor). Fields are also disabled while they are covered, so that nothing is filled in by itself. The cover is for the eye.
+// shadow trees, second factor). Fields are also disabled while they are covered, so that nothing is filled in by itself. The cover is for the eye: a plain
+// sheet at first, because most answers come within a blink; words, and a place above everything else, for those that do not.
 (() => {
     if (globalThis.doorlightVeil) return;
     globalThis.doorlightVeil = true;
@@ -10,8 +11,10 @@
     const input = ["keydown", "keypress", "keyup", "beforeinput", "input", "change", "paste", "drop", "submit", "click", "mousedown",
         "mouseup", "pointerdown", "pointerup", "touchstart", "touchend", "compositionstart", "compositionend", "focus", "focusin"];
     const isTop = window === window.top;
+    const BLINK = 100;
     let isCovered = false;
     let cover;
+    let words;
     const disabled = new Set();
 
     const stop = (event) => {
@@ -36,7 +39,7 @@
         }
     };
     const watched = new WeakSet();
-    const observer = new MutationObserver(() => isCovered && (shutFields(document), raise()));
+    const observer = new MutationObserver(() => isCovered && (shutFields(document), spread()));
     const watch = (root) => {
         if (watched.has(root)) return;
         watched.add(root);
@@ -46,15 +49,27 @@
     const patrol = () => {
         if (!isCovered) return;
         shutFields(document);
+        spread();
         raise();
-        setTimeout(patrol, 50);
+        words = setTimeout(patrol, BLINK / 2);
     };
 
-    const raise = () => {
+    const spread = () => {
         const root = document.documentElement;
         if (!root || cover?.parentNode === root) return;
-        cover ??= make();
+        cover ??= sheet();
         root.append(cover);
+    };
+    const sheet = () => {
+        const element = document.createElement("doorlight-veil");
+        element.style.cssText =
+            "all:initial!important;position:fixed!important;inset:0!important;width:100vw!important;height:100vh!important;z-index:2147483647!important;" +
+            "display:grid!important;place-items:center!important;background:Canvas!important;color:CanvasText!important;color-scheme:light dark!important";
+        return element;
+    };
+    const raise = () => {
+        if (!cover?.isConnected || cover.matches(":popover-open")) return;
+        cover.shadow ??= write();
         cover.popover = "manual";
         try {
             cover.showPopover();
@@ -62,26 +77,27 @@
             // It covers by its place alone.
         }
     };
-    const make = () => {
-        const element = document.createElement("doorlight-veil");
-        element.style.cssText =
-            "all:initial!important;position:fixed!important;inset:0!important;width:100vw!important;height:100vh!important;z-index:2147483647!important;" +
-            "display:grid!important;place-items:center!important;background:Canvas!important;color:CanvasText!important;color-scheme:light dark!important";
+    const write = () => {
         const text = document.createElement("p");
         text.style.cssText = "font:1.1rem system-ui,sans-serif;padding:2rem;text-align:center";
         text.setAttribute("role", "status");
         text.textContent = isTop ? chrome.i18n.getMessage("veil_checking", [location.host]) : "";
-        element.attachShadow({ mode: "closed" }).append(text);
-        return element;
+        const shadow = cover.attachShadow({ mode: "closed" });
+        shadow.append(text);
+        return shadow;
     };
 
     const lower = () => {
         isCovered = true;
         watch(document);
-        patrol();
+        shutFields(document);
+        spread();
+        clearTimeout(words);
+        words = setTimeout(patrol, BLINK);
     };
     const lift = () => {
         isCovered = false;
+        clearTimeout(words);
         observer.takeRecords();
         for (const element of disabled) element.disabled = false;
         disabled.clear();
@@ -93,15 +109,17 @@
         lower();
         const mine = ++asked;
         let passage;
+        let pause = 2000;
         try {
             const answer = chrome.runtime.sendMessage({ ask: "hello", url: location.href, ...more });
             passage = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 4000))]);
         } catch {
-            // The background is not there: the page stays covered, and asks again.
+            // The background was on its way to sleep (Firefox): the page stays covered, and asks again.
+            pause = BLINK;
         }
         if (mine !== asked || passage?.is_leaving) return;
         if (passage?.is_open) lift();
-        else setTimeout(() => mine === asked && ask(more), 2000);
+        else setTimeout(() => mine === asked && ask(more), pause);
     };
 
     ask();
