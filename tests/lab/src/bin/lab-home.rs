@@ -13,13 +13,12 @@ fn main() -> ExitCode {
         eprintln!("usage: lab-home FOLDER");
         return ExitCode::from(64);
     };
-    let served =
-        Control::start(&Lab::new(OffsetDateTime::now_utc()), &folder).and_then(|(control, hello)| {
-            let mut output = std::io::stdout();
-            writeln!(output, "{hello}")?;
-            output.flush()?;
-            control.obey(std::io::stdin().lock(), output)
-        });
+    let served = Control::start(Lab::new(OffsetDateTime::now_utc()), &folder).and_then(|(control, hello)| {
+        let mut output = std::io::stdout();
+        writeln!(output, "{hello}")?;
+        output.flush()?;
+        control.obey(std::io::stdin().lock(), output)
+    });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
