@@ -301,7 +301,10 @@ impl Control {
         if publish {
             self.world.publish(lab, &chain[0]);
         }
-        if is_many && let Some(first) = self.world.ledger.last() {
+        if publish
+            && is_many
+            && let Some(first) = self.world.ledger.last()
+        {
             self.world.ledger.add((1..count).map(|n| Arc::new(first.made_up(n))));
         }
         let mut presentable = self.lock();

@@ -110,8 +110,16 @@ pub struct Entry {
 
 /// The tree as who asks now gets to see it.
 pub struct View {
-    entries: Vec<Entry>,
     hashes: Vec<Hash>,
+}
+
+/// What stands at a place of the tree.
+#[derive(Clone, Copy)]
+enum Place {
+    /// A filler; a variant but 0 is another one in its place, or in an entry's.
+    Filler { index: usize, variant: u64 },
+    /// The `n`th that was handed in.
+    Queued(usize),
 }
 
 struct Shared {
@@ -266,35 +274,42 @@ impl Log {
         self.serialize(&millis(at).to_be_bytes(), &[], &self.sign_raw(b"something else"))
     }
 
-    /// The tree of now.
+    /// The tree as who asks now gets to see it.
     pub fn view(&self) -> View {
         let state = self.lock();
-        let (fillers, is_forked) = (self.shared.fillers, state.conduct == Conduct::Fork);
-        let mut hashes = self.filler_hashes().to_vec();
-        let mut entries: Vec<_> = (0..fillers).map(|index| self.filler(index, 0)).collect();
-        let replace = |entries: &mut Vec<Entry>, hashes: &mut Vec<Hash>, at: usize, entry: Entry| {
-            hashes[at] = tree::leaf_hash(&entry.leaf);
-            entries[at] = entry;
+        let hash = |place| match place {
+            Place::Filler { index, variant: 0 } => self.filler_hashes()[index],
+            Place::Filler { index, variant } => tree::leaf_hash(&self.filler(index, variant).leaf),
+            Place::Queued(n) => state.queue[n].hash,
         };
-        if is_forked && FORKED_FILLER < entries.len() {
-            let other = self.filler(u64::try_from(FORKED_FILLER).expect("small"), 1);
-            replace(&mut entries, &mut hashes, FORKED_FILLER, other);
-        }
+        View { hashes: self.places(&state).map(hash).collect() }
+    }
+
+    /// The entries of that tree from the `start`th, at most `count`.
+    pub fn entries(&self, start: usize, count: usize) -> Vec<Entry> {
+        let state = self.lock();
+        let entry = |place| match place {
+            Place::Filler { index, variant } => self.filler(index, variant),
+            Place::Queued(n) => state.queue[n].entry.clone(),
+        };
+        self.places(&state).skip(start).take(count).map(entry).collect()
+    }
+
+    /// What stands where.
+    fn places<'a>(&self, state: &'a State) -> impl Iterator<Item = Place> + use<'a> {
+        let fillers = usize::try_from(self.shared.fillers).expect("few");
+        let is_forked = state.conduct == Conduct::Fork;
         let merged = if state.conduct == Conduct::Rollback { 0 } else { state.merged };
-        for (queued, index) in state.queue[..merged].iter().zip(fillers..) {
-            let is_shown = match queued.shown {
-                Shown::ToAll => true,
-                Shown::ToNobody => false,
-                Shown::InTheFork => is_forked,
-            };
-            entries.push(queued.entry.clone());
-            hashes.push(queued.hash);
-            if !is_shown {
-                let at = hashes.len() - 1;
-                replace(&mut entries, &mut hashes, at, self.filler(index, 2));
-            }
-        }
-        View { entries, hashes }
+        let first = (0..fillers).map(move |index| Place::Filler {
+            index,
+            variant: if is_forked && index == FORKED_FILLER { 1 } else { 0 },
+        });
+        let queued = (0..).zip(&state.queue[..merged]).map(move |(n, queued)| match queued.shown {
+            Shown::ToAll => Place::Queued(n),
+            Shown::InTheFork if is_forked => Place::Queued(n),
+            _ => Place::Filler { index: fillers + n, variant: 2 },
+        });
+        first.chain(queued)
     }
 
     /// The head of a view, of now or of when its conduct has it; and notes that it was given out.
@@ -326,7 +341,8 @@ impl Log {
     }
 
     /// A filler, or another entry that may stand in its place.
-    fn filler(&self, index: u64, variant: u64) -> Entry {
+    fn filler(&self, index: usize, variant: u64) -> Entry {
+        let index = u64::try_from(index).expect("40 bits");
         let certificate = self.shared.filler_certificate.get_or_init(|| {
             let params = CertificateParams::new(vec!["somebody-else.test".into()]).expect("a name");
             params.self_signed(&key(KeyShape::P256)).expect("a certificate").der().to_vec()
@@ -345,7 +361,9 @@ impl Log {
 
     fn filler_hashes(&self) -> &[Hash] {
         self.shared.filler_hashes.get_or_init(|| {
-            (0..self.shared.fillers).map(|index| tree::leaf_hash(&self.filler(index, 0).leaf)).collect()
+            (0..usize::try_from(self.shared.fillers).expect("few"))
+                .map(|index| tree::leaf_hash(&self.filler(index, 0).leaf))
+                .collect()
         })
     }
 
@@ -413,11 +431,6 @@ impl View {
     /// The hashes of the leaves.
     pub fn hashes(&self) -> &[Hash] {
         &self.hashes
-    }
-
-    /// The entries.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
     }
 }
 

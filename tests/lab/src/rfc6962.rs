@@ -17,7 +17,7 @@ pub fn answer(log: &Log, path: &str, request: &Request) -> Response {
         "ct/v1/get-sth" => tree_head(log, &view),
         "ct/v1/get-sth-consistency" => consistency(log, &view, request),
         "ct/v1/get-proof-by-hash" => proof_by_hash(log, &view, request),
-        "ct/v1/get-entries" => entries(&view, request),
+        "ct/v1/get-entries" => entries(log, &view, request),
         _ => Response::new("404 Not Found", "text/plain", "404 page not found\n"),
     }
 }
@@ -61,15 +61,16 @@ fn proof_by_hash(log: &Log, view: &View, request: &Request) -> Response {
     }
 }
 
-fn entries(view: &View, request: &Request) -> Response {
+fn entries(log: &Log, view: &View, request: &Request) -> Response {
     let (Some(start), Some(end)) = (number(request, "start"), number(request, "end")) else {
         return refused("parameters start and end are needed");
     };
-    if start > end || start >= view.entries().len() {
+    if start > end || start >= view.hashes().len() {
         return refused("no such entries");
     }
-    let chosen = view.entries()[start..].iter().take((end - start).saturating_add(1).min(MAX_ENTRIES));
-    let entries: Vec<_> = chosen
+    let entries: Vec<_> = log
+        .entries(start, (end - start).saturating_add(1).min(MAX_ENTRIES))
+        .iter()
         .map(|entry| {
             json!({
                 "leaf_input": Base64::encode_string(&entry.leaf),

@@ -15,7 +15,7 @@ pub fn answer(log: &Log, path: &str) -> Response {
     let view = log.view();
     let found = match path.split_once('/') {
         None if path == "checkpoint" => Some(checkpoint(log, &view)),
-        Some(("issuer", fingerprint)) => issuer(&view, fingerprint),
+        Some(("issuer", fingerprint)) => issuer(log, fingerprint),
         Some(("tile", rest)) => tile(log, &view, rest),
         _ => None,
     };
@@ -40,10 +40,10 @@ fn checkpoint(log: &Log, view: &View) -> Response {
     Response::new("200 OK", "text/plain; charset=utf-8", note)
 }
 
-fn issuer(view: &View, fingerprint: &str) -> Option<Response> {
-    let mut issuers = view.entries().iter().flat_map(|entry| &entry.chain);
+fn issuer(log: &Log, fingerprint: &str) -> Option<Response> {
+    let mut issuers = log.entries(0, usize::MAX).into_iter().flat_map(|entry| entry.chain);
     let der = issuers.find(|der| hex(&Sha256::digest(der)) == fingerprint)?;
-    Some(Response::new("200 OK", "application/pkix-cert", der.clone()))
+    Some(Response::new("200 OK", "application/pkix-cert", der))
 }
 
 /// `<L>/<N>[.p/<W>]` or `data/<N>[.p/<W>]`.
@@ -67,8 +67,8 @@ fn tile(log: &Log, view: &View, path: &str) -> Option<Response> {
         return None;
     }
     let mut body: Vec<u8> = if is_data {
-        let range = usize::try_from(first).ok()?..usize::try_from(end).ok()?;
-        view.entries()[range].iter().flat_map(tile_leaf).collect()
+        let entries = log.entries(usize::try_from(first).ok()?, usize::try_from(width).ok()?);
+        entries.iter().flat_map(tile_leaf).collect()
     } else {
         let leaves = |n: u64| usize::try_from(n * span).expect("no larger than the tree");
         (first..end).flat_map(|n| tree::root(&view.hashes()[leaves(n)..leaves(n + 1)])).collect()

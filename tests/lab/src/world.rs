@@ -34,7 +34,7 @@ pub const CERT_SPOTTER: &str = "cert-spotter";
 pub const LISTS: &str = "lists";
 
 /// The name of the server that redirects lead to. Whoever asks it for anything followed one.
-pub const ELSEWHERE: &str = "elsewhere";
+pub const ASTRAY: &str = "astray";
 
 /// How many issuances a page of Cert Spotter has.
 const PAGE: usize = 3;
@@ -94,7 +94,7 @@ impl World {
         )?;
         let lists = Arc::clone(&publisher);
         start(LISTS, Box::new(move |request| lists.answer(request)))?;
-        start(ELSEWHERE, Box::new(|_| Response::json(&json!({"you": "followed"}))))?;
+        start(ASTRAY, Box::new(|_| Response::json(&json!({"you": "followed"}))))?;
         Ok(Self { journal, ledger, publisher, logs, monitors, services })
     }
 
@@ -105,7 +105,7 @@ impl World {
             "logs": logs,
             "monitors": {"crt_sh": self.url(CRT_SH), "cert_spotter": self.url(CERT_SPOTTER)},
             "lists": self.url(LISTS),
-            "elsewhere": self.elsewhere(),
+            "astray": self.astray(),
         })
     }
 
@@ -114,7 +114,7 @@ impl World {
         self.logs.iter().find(|log| log.slug() == name)
     }
 
-    /// A server: a log's name, [`CRT_SH`], [`CERT_SPOTTER`], [`LISTS`] or [`ELSEWHERE`].
+    /// A server: a log's name, [`CRT_SH`], [`CERT_SPOTTER`], [`LISTS`] or [`ASTRAY`].
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name() == name)
     }
@@ -191,15 +191,15 @@ impl World {
         } else if mode == "down" {
             service.down();
         } else {
-            let fault = Fault::preset(mode, &self.elsewhere()).ok_or_else(|| format!("no mode {mode}"))?;
+            let fault = Fault::preset(mode, &self.astray()).ok_or_else(|| format!("no mode {mode}"))?;
             service.fail("/", Some(fault));
         }
         Ok(())
     }
 
     /// Where redirects lead: the same machine, but another host.
-    fn elsewhere(&self) -> String {
-        self.url(ELSEWHERE).replace("127.0.0.1", "localhost")
+    fn astray(&self) -> String {
+        self.url(ASTRAY).replace("127.0.0.1", "localhost")
     }
 }
 
