@@ -84,7 +84,7 @@ enum Command {
     /// An authority issues a certificate for the home's name, has it logged, and the monitors learn of it. Its name can be presented.
     Issue {
         what: Issue,
-        /// How long ago; the SCTs are an hour younger.
+        /// How long ago; the SCTs are an hour younger. With 1 they are of this moment, within every maximum merge delay.
         #[serde(default = "a_day")]
         age_hours: i64,
         /// How many, for `many`.
@@ -157,10 +157,13 @@ struct Presentable {
 }
 
 impl Control {
-    /// Starts the servers, leaves in `folder` what Doorlight and the browsers are to be told, and says where everything is.
-    pub fn start(lab: Lab, folder: &Path) -> io::Result<(Self, Value)> {
+    /// Starts the servers, those of the public world over TLS if it is given a host; leaves in `folder` what Doorlight and the browsers are to be told, and says where everything is.
+    pub fn start(lab: Lab, folder: &Path, tls_host: Option<&str>) -> io::Result<(Self, Value)> {
         let journal = Arc::new(Journal::default());
-        let world = World::start(&lab, Arc::clone(&journal))?;
+        let world = match tls_host {
+            None => World::start(&lab, Arc::clone(&journal)),
+            Some(host) => World::start_over_tls(&lab, Arc::clone(&journal), host),
+        }?;
         let [home, plain, other, look_alike] = [listen()?, listen()?, listen()?, listen()?];
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
         let ports = (port(&home)?, port(&plain)?, port(&other)?, port(&look_alike)?);

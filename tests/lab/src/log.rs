@@ -58,6 +58,8 @@ pub enum Conduct {
     BadSignature,
     /// One bit of every proof, and of every tile, is wrong.
     WrongProof,
+    /// Answers of the right kind with numbers that are none, hashes of the wrong length, proofs without end, and tiles that are cut off.
+    Garbled,
     /// Shows the tree as it was before anything was submitted, under new heads.
     Rollback,
 }

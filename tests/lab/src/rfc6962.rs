@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::http::{Request, Response};
 use crate::log::{Conduct, Entry, Log, View, with_length_of_24_bits};
+use crate::scenario::MARKUP;
 use crate::tree::{self, Hash};
 
 /// More entries than this are not given at once.
@@ -12,6 +13,9 @@ const MAX_ENTRIES: usize = 32;
 
 /// An answer to `path`, which begins after the log's own address.
 pub fn answer(log: &Log, path: &str, request: &Request) -> Response {
+    if log.conduct() == Conduct::Garbled {
+        return garbled(path);
+    }
     let view = log.view();
     match path {
         "ct/v1/get-sth" => tree_head(log, &view),
@@ -20,6 +24,23 @@ pub fn answer(log: &Log, path: &str, request: &Request) -> Response {
         "ct/v1/get-entries" => entries(log, &view, request),
         _ => Response::new("404 Not Found", "text/plain", "404 page not found\n"),
     }
+}
+
+fn garbled(path: &str) -> Response {
+    Response::json(&match path {
+        "ct/v1/get-sth" => json!({
+            "tree_size": -1,
+            "timestamp": 1e300,
+            "sha256_root_hash": "AA==",
+            "tree_head_signature": {"not": "base64"},
+        }),
+        "ct/v1/get-sth-consistency" => json!({"consistency": [null, "AA==", MARKUP]}),
+        "ct/v1/get-proof-by-hash" => {
+            let hash = Base64::encode_string(&[7; 32]);
+            json!({"leaf_index": u64::MAX, "audit_path": vec![hash; 100_000]})
+        }
+        _ => json!({"error_message": MARKUP, "success": "no"}),
+    })
 }
 
 fn tree_head(log: &Log, view: &View) -> Response {

@@ -1,18 +1,31 @@
 //! A server of the public world: it writes down what it is asked, answers, and fails as it is told.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::ServerConfig;
 
 use crate::door::{Door, Line, Presented};
 use crate::fault::Fault;
 use crate::http::{Request, Response, next_request};
 use crate::journal::{Entry, Journal};
 
-/// A server over plain HTTP on a port of loopback. It ends when it is dropped.
+/// How clients reach the servers.
+#[derive(Clone)]
+pub struct Reach {
+    /// The host in URLs.
+    pub host: String,
+    /// The host that redirects lead to.
+    pub other_host: String,
+    /// TLS, or none for plain HTTP.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+/// A server on a port of loopback. It ends when it is dropped.
 pub struct Service {
     name: String,
-    address: SocketAddr,
+    url: String,
     door: Door,
     faults: Arc<Faults>,
 }
@@ -30,15 +43,29 @@ struct Set {
     met: u32,
 }
 
+impl Reach {
+    /// Plain HTTP, by the address.
+    pub fn plain() -> Self {
+        Self { host: "127.0.0.1".into(), other_host: "localhost".into(), tls: None }
+    }
+
+    /// The URL of a port, with a slash at the end.
+    pub fn url(&self, listener: &TcpListener) -> io::Result<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}:{}/", self.host, listener.local_addr()?.port()))
+    }
+}
+
 impl Service {
     /// Starts to answer.
     pub fn start(
         name: &str,
         listener: TcpListener,
+        reach: &Reach,
         journal: Arc<Journal>,
         answer: impl Fn(&Request) -> Response + Send + Sync + 'static,
-    ) -> Self {
-        let address = listener.local_addr().expect("an address");
+    ) -> io::Result<Self> {
+        let url = reach.url(&listener)?;
         let faults = Arc::new(Faults::default());
         let converse = {
             let (name, faults) = (name.to_owned(), Arc::clone(&faults));
@@ -46,17 +73,16 @@ impl Service {
                 // A client that hangs up is part of the game.
                 let _ = match line {
                     Line::Plain(stream) => converse(stream, &name, &journal, &faults, &answer),
-                    Line::Tls(mut stream) => converse(&mut *stream, &name, &journal, &faults, &answer),
+                    Line::Tls(mut stream) => {
+                        let ended = converse(&mut *stream, &name, &journal, &faults, &answer);
+                        stream.conn.send_close_notify();
+                        ended.and(stream.flush())
+                    }
                 };
             }
         };
-        let in_the_clear = Presented { name: String::new(), tls: None };
-        Self {
-            name: name.into(),
-            address,
-            door: Door::new(listener, in_the_clear, Box::new(converse)),
-            faults,
-        }
+        let presented = Presented { name: String::new(), tls: reach.tls.clone() };
+        Ok(Self { name: name.into(), url, door: Door::new(listener, presented, Box::new(converse)), faults })
     }
 
     /// What commands and the journal call it.
@@ -65,8 +91,8 @@ impl Service {
     }
 
     /// Where it is, with a slash at the end.
-    pub fn url(&self) -> String {
-        format!("http://{}/", self.address)
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Lets the paths that begin with `path` fail; `/` for all. Of several faults, the longest path goes first. Without a fault they heal.

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::http::Response;
 use crate::log::{Conduct, Entry, Log, View, with_length_of_16_bits, with_length_of_24_bits};
+use crate::scenario::MARKUP;
 use crate::tree;
 
 /// Hashes in a full tile.
@@ -30,6 +31,11 @@ fn checkpoint(log: &Log, view: &View) -> Response {
     let key_id = &Sha256::digest([origin.as_bytes(), &[b'\n', 5], &log.id()].concat())[..4];
     let signature = [key_id, &head.timestamp.to_be_bytes(), &log.sign_head(&head)].concat();
     let grease = Sha256::digest(head.timestamp.to_be_bytes());
+    if log.conduct() == Conduct::Garbled {
+        // One more than 64 bits hold, a hash of one byte, and a line that nobody asked for.
+        let note = format!("{origin}\n18446744073709551616\nAA==\n{MARKUP}\n\n\u{2014} {origin} AAAA\n");
+        return Response::new("200 OK", "text/plain; charset=utf-8", note);
+    }
     let note = format!(
         "{origin}\n{}\n{}\n\n\u{2014} grease.invalid {}\n\u{2014} {origin} {}\n",
         head.size,
@@ -75,6 +81,9 @@ fn tile(log: &Log, view: &View, path: &str) -> Option<Response> {
     };
     if log.conduct() == Conduct::WrongProof {
         body[0] ^= 1;
+    }
+    if log.conduct() == Conduct::Garbled {
+        body.pop();
     }
     let tile = Response::new("200 OK", "application/octet-stream", body);
     // Tiles never change. A log that lies does, so its tiles are not to be kept.

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::authority::{KeyShape, Order, Scts, key};
 use crate::fault::Fault;
 use crate::http::Response;
 use crate::issuance::{self, Issuance, Ledger};
@@ -20,7 +21,8 @@ use crate::journal::Journal;
 use crate::list::{self, Publisher};
 use crate::log::{self, Log};
 use crate::scenario::{HOST, Lab};
-use crate::service::Service;
+use crate::server::{signing_key, tls_config};
+use crate::service::{Reach, Service};
 use crate::static_ct::hex;
 use crate::{cert_spotter, crt_sh, rfc6962, static_ct};
 
@@ -50,6 +52,7 @@ pub struct World {
     logs: Vec<Log>,
     monitors: Arc<Monitors>,
     services: Vec<Service>,
+    reach: Reach,
 }
 
 /// What the monitors do.
@@ -60,14 +63,28 @@ struct Monitors {
 }
 
 impl World {
-    /// Starts the servers. The monitors know nothing yet.
+    /// Starts the servers, over plain HTTP. The monitors know nothing yet. A lab has one world at a time: its logs are where they were started last.
     pub fn start(lab: &Lab, journal: Arc<Journal>) -> io::Result<Self> {
+        Self::start_at(lab, journal, Reach::plain())
+    }
+
+    /// The same over TLS at `host`, which clients have to be told is on loopback, as its subdomain `astray` is.
+    pub fn start_over_tls(lab: &Lab, journal: Arc<Journal>, host: &str) -> io::Result<Self> {
+        let other_host = format!("{ASTRAY}.{host}");
+        let key = key(KeyShape::P256);
+        let order = Order { names: &[host, &other_host], ..lab.order(1, Scts::None) };
+        let tls = tls_config(&lab.authority.issue(&order, &key), signing_key(&key));
+        Self::start_at(lab, journal, Reach { host: host.into(), other_host, tls: Some(tls) })
+    }
+
+    fn start_at(lab: &Lab, journal: Arc<Journal>, reach: Reach) -> io::Result<Self> {
         let mut services = Vec::new();
         let logs: Vec<Log> = lab.all_logs().into_iter().map(|(log, _)| log.clone()).collect();
         for log in &logs {
             let listener = TcpListener::bind("127.0.0.1:0")?;
-            log.serve_at(&format!("http://{}/", listener.local_addr()?));
-            services.push(Service::start(&log.slug(), listener, Arc::clone(&journal), answers_of(log)));
+            log.serve_at(&reach.url(&listener)?);
+            let journal = Arc::clone(&journal);
+            services.push(Service::start(&log.slug(), listener, &reach, journal, answers_of(log))?);
         }
 
         let ledger = Arc::new(Ledger::default());
@@ -79,7 +96,7 @@ impl World {
         let publisher = Arc::new(Publisher::new(lab.log_list(), lab.now));
         let mut start = |name, answer: Box<dyn Fn(&crate::http::Request) -> Response + Send + Sync>| {
             let listener = TcpListener::bind("127.0.0.1:0")?;
-            services.push(Service::start(name, listener, Arc::clone(&journal), answer));
+            services.push(Service::start(name, listener, &reach, Arc::clone(&journal), answer)?);
             io::Result::Ok(())
         };
         let (known, conduct) = (Arc::clone(&ledger), Arc::clone(&monitors));
@@ -95,7 +112,7 @@ impl World {
         let lists = Arc::clone(&publisher);
         start(LISTS, Box::new(move |request| lists.answer(request)))?;
         start(ASTRAY, Box::new(|_| Response::json(&json!({"you": "followed"}))))?;
-        Ok(Self { journal, ledger, publisher, logs, monitors, services })
+        Ok(Self { journal, ledger, publisher, logs, monitors, services, reach })
     }
 
     /// Where everything is, for the driver of a test.
@@ -106,6 +123,7 @@ impl World {
             "monitors": {"crt_sh": self.url(CRT_SH), "cert_spotter": self.url(CERT_SPOTTER)},
             "lists": self.url(LISTS),
             "astray": self.astray(),
+            "public_host": self.reach.host,
         })
     }
 
@@ -121,7 +139,7 @@ impl World {
 
     /// Where a server is, with a slash at the end; nothing, if there is none of that name.
     pub fn url(&self, name: &str) -> String {
-        self.service(name).map_or(String::new(), Service::url)
+        self.service(name).map_or(String::new(), |service| service.url().into())
     }
 
     /// Lets the monitors know of what the home's key was certified for.
@@ -199,7 +217,7 @@ impl World {
 
     /// Where redirects lead: the same machine, but another host.
     fn astray(&self) -> String {
-        self.url(ASTRAY).replace("127.0.0.1", "localhost")
+        self.url(ASTRAY).replacen(&self.reach.host, &self.reach.other_host, 1)
     }
 }
 

@@ -27,9 +27,14 @@ struct Driver {
 
 impl Driver {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_lab-home"))
             .arg(folder.path())
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -292,6 +297,20 @@ fn the_public_world_does_what_it_is_told() {
         seen["requests"].as_array().unwrap().iter().map(|one| one["server"].as_str().unwrap()).collect();
     assert_eq!(servers.into_iter().collect::<Vec<_>>(), ["ash", "cedar", "cert-spotter", "crt-sh", "lists"]);
     assert!(driver.command(json!({"do": "log", "name": "oak", "mode": "good"}))["error"].is_string());
+}
+
+#[test]
+fn the_public_world_is_there_over_tls_too() {
+    let mut driver = Driver::with(&["public.test"]);
+    assert_eq!(driver.hello["public_host"], "public.test");
+    let url = driver.hello["monitors"]["crt_sh"].as_str().unwrap();
+    let port = url.strip_prefix("https://public.test:").unwrap().strip_suffix('/').unwrap();
+    driver.hello["crt_sh_port"] = port.parse::<u16>().unwrap().into();
+    let mut line = driver.connect_to("public.test", "crt_sh_port").unwrap();
+    let target = format!("GET /?dNSName={HOST}&match==&output=json HTTP/1.1");
+    assert!(ask(&mut line, &target, "").unwrap().contains("issuer_ca_id"));
+    driver.tell(json!({"do": "monitor", "name": "crt-sh", "mode": "redirect"}));
+    assert!(ask(&mut line, &target, "").unwrap().contains("location: https://astray.public.test:"));
 }
 
 #[test]

@@ -454,6 +454,12 @@ fn logs_cheat_as_they_are_told() {
     let head = tree_head(ash);
     assert_eq!(included(ash, &told[0], head.0, head.1), Err(0));
     assert_eq!(in_tiles(cedar, &told[1], checkpoint(cedar).unwrap()), None);
+    set("garbled");
+    let sth = get(&format!("{}ct/v1/get-sth", ash.submission_url())).json();
+    assert_eq!((&sth["tree_size"], &sth["sha256_root_hash"]), (&json!(-1), &json!("AA==")));
+    let note = get(&format!("{}checkpoint", cedar.monitoring_url())).body;
+    assert!(Checkpoint::from_bytes(&note).is_err());
+    assert_eq!(get(&format!("{}tile/0/000", cedar.monitoring_url())).body.len(), 256 * 32 - 1);
     set("rollback");
     assert!(tree_head(ash).3 && tree_head(ash).0 == 300 && checkpoint(cedar).unwrap() == old.1);
     set("good");
