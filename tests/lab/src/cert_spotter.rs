@@ -56,8 +56,7 @@ pub fn answer(ledger: &Ledger, conduct: Conduct, page: usize, request: &Request)
         Some((n, _)) => {
             let rest = request.target.split('&').filter(|part| !part.starts_with("after="));
             let rest = rest.collect::<Vec<_>>().join("&");
-            let next =
-                format!("<https://{}{rest}&after={}>; rel=\"next\"", request.header("host"), FIRST_ID + n);
+            let next = format!("<{rest}&after={}>; rel=\"next\"", FIRST_ID + n);
             answer.with("link", &next)
         }
     }

@@ -1,4 +1,18 @@
-//! The lab's home as a process: one command a line comes in, one answer a line goes out.
+//! The lab's home and the public world around it as a process: one command a line comes in, one answer a line goes out.
+//!
+//! A log that gives an SCT for the home's own key and never publishes the entry, for example:
+//!
+//! ```json
+//! {"do": "log", "name": "cedar", "mode": "withhold"}
+//! {"do": "issue", "what": "renewal", "age_hours": 48}
+//! {"do": "present", "name": "issued-1"}
+//! ```
+//!
+//! And a monitor that is busy for its second and third question, with the number of seconds that it wants to be left alone:
+//!
+//! ```json
+//! {"do": "answer", "where": "cert-spotter", "with": {"status": 429, "headers": {"retry-after": "1"}, "skip": 1, "times": 2}}
+//! ```
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};

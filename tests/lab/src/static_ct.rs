@@ -97,7 +97,7 @@ fn tile(log: &Log, view: &View, path: &str) -> Option<Response> {
 fn tile_leaf(entry: &Entry) -> Vec<u8> {
     // A TimestampedEntry is a MerkleTreeLeaf without its version and type.
     let precertificate = entry.precertificate.as_deref().map_or(Vec::new(), with_length_of_24_bits);
-    let chain: Vec<u8> = entry.chain.iter().flat_map(|der| Sha256::digest(der)).collect();
+    let chain: Vec<u8> = entry.chain.iter().flat_map(Sha256::digest).collect();
     [&entry.leaf[2..], &precertificate, &with_length_of_16_bits(&chain)].concat()
 }
 
