@@ -112,7 +112,9 @@ enum Command {
     Publish { name: String },
     /// The monitors forget all but what they knew at the beginning.
     Forget,
-    /// All of the public world tells the truth again.
+    /// Nobody reaches the public world any more (A14).
+    Cut,
+    /// All of the public world is there again and tells the truth.
     Heal,
 }
 
@@ -284,6 +286,11 @@ impl Control {
                 }
             }
             Command::Forget => self.world.ledger.truncate(self.known),
+            Command::Cut => {
+                self.world.set_log("*", "down")?;
+                self.world.set_monitor("*", "down")?;
+                self.world.set_list("down")?;
+            }
             Command::Heal => {
                 self.world.fail("*", "/", None)?;
                 self.world.set_log("*", "good")?;

@@ -314,7 +314,7 @@ impl Lab {
             scenario(
                 "A7",
                 "A7",
-                "the same CA was tricked, and its logs keep quiet",
+                "the same CA was tricked, logs keep it back",
                 &rogue(Scts::Withheld(&logs)),
                 &thief_signs,
                 "danger",
@@ -324,7 +324,7 @@ impl Lab {
             scenario(
                 "A8",
                 "A8",
-                "the same CA was tricked, and its logs show two histories",
+                "the same CA was tricked, logs show two trees",
                 &rogue(Scts::Forked(&logs)),
                 &thief_signs,
                 "danger",

@@ -265,6 +265,8 @@ fn the_public_world_does_what_it_is_told() {
     assert!(fetch(&checkpoint).is_none());
     driver.tell(json!({"do": "list", "mode": "older"}));
     assert_ne!(fetch(&list).unwrap().1, held);
+    driver.tell(json!({"do": "cut"}));
+    assert!([&head, &checkpoint, &crt_sh, &spotter, &list].iter().all(|url| fetch(url).is_none()));
     driver.tell(json!({"do": "heal"}));
     assert!(fetch(&checkpoint).unwrap().0 == "200" && fetch(&list).unwrap().1 == held);
 
