@@ -134,7 +134,7 @@ fn the_json_has_the_documented_fields() {
         assert!(report.pointer(pointer).is_some_and(|value| !value.is_null()), "{pointer} in {report:#}");
     }
     assert_eq!(report["schema"], 1);
-    assert_eq!(report["scts"][2]["leaf_index"], 567_502_607_955u64);
+    assert_eq!(report["scts"][2]["leaf_index"], 600, "the first after the tiled log's fillers");
     let documented = include_str!("../docs/report.md");
     for field in report.as_object().unwrap().keys() {
         assert!(documented.contains(&format!("`{field}`")), "{field} is not in docs/report.md");

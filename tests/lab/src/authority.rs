@@ -1,17 +1,23 @@
 //! Certificate authorities that issue the way public ones do: precertificate first, the logs' SCTs, then the certificate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, RsaKeySize, SerialNumber,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, RsaKeySize, SanType, SerialNumber,
 };
+use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
-use crate::log::Log;
+use crate::issuance::Issuance;
+use crate::log::{Log, Shown, Submission};
 
 /// 1.3.6.1.4.1.11129.2.4.2 (RFC 6962 section 3.3).
 const SCT_LIST: &[u64] = &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];
+
+/// 1.3.6.1.4.1.11129.2.4.3: this is no certificate (RFC 6962 section 3.1).
+const POISON: &[u64] = &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 3];
 
 /// The kinds of key that the lab makes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +52,8 @@ pub struct Authority {
     /// The intermediate's certificate in DER.
     pub intermediate: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
+    /// What it issued and had logged for everybody to see.
+    issued: Mutex<Vec<Arc<Issuance>>>,
 }
 
 /// What a certificate is to say.
@@ -66,8 +74,12 @@ pub struct Order<'a> {
 pub enum Scts<'a> {
     /// It carries none.
     None,
-    /// These logs sign it, an hour after its first moment.
+    /// These logs sign it, an hour after its first moment, and publish it if that is their conduct.
     From(&'a [&'a Log]),
+    /// The same, but whatever their conduct, these logs never publish it (A7).
+    Withheld(&'a [&'a Log]),
+    /// The same, but it is only in the history that these logs show while they fork (A8).
+    Forked(&'a [&'a Log]),
     /// This list is put in as it is.
     Forged(Vec<u8>),
 }
@@ -85,7 +97,8 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let intermediate =
             params.signed_by(&intermediate_key, &root_issuer).expect("an intermediate").der().to_vec();
-        Self { name: name.into(), root, intermediate, issuer: Issuer::new(params, intermediate_key) }
+        let issuer = Issuer::new(params, intermediate_key);
+        Self { name: name.into(), root, intermediate, issuer, issued: Mutex::default() }
     }
 
     /// Issues a certificate for `key`. Returns the chain in DER: leaf, intermediate.
@@ -102,22 +115,70 @@ impl Authority {
     ) -> Vec<Vec<u8>> {
         let mut params = self.params(order);
         change(&mut params);
-        let scts = match &order.scts {
-            Scts::None => None,
-            Scts::Forged(list) => Some(list.clone()),
-            Scts::From(logs) => {
-                // What the logs sign is the certificate as it is without the list: rcgen writes it so, and writes the list last.
-                let without = params.signed_by(key, &self.issuer).expect("a certificate");
-                let tbs = tbs_of(without.der());
-                let issuer_spki = self.issuer.key().subject_public_key_info();
-                let at = order.not_before + Duration::HOUR;
-                let scts: Vec<_> = logs.iter().map(|log| log.sign(at, &issuer_spki, tbs)).collect();
-                Some(sct_list(&scts))
-            }
+        let (shown, logs) = match &order.scts {
+            Scts::None => return self.finish(&params, key, None),
+            Scts::Forged(list) => return self.finish(&params, key, Some(list)),
+            Scts::From(logs) => (None, logs),
+            Scts::Withheld(logs) => (Some(Shown::ToNobody), logs),
+            Scts::Forked(logs) => (Some(Shown::InTheFork), logs),
         };
-        if let Some(list) = scts {
-            params.custom_extensions.push(CustomExtension::from_oid_content(SCT_LIST, octet_string(&list)));
+        // What the logs sign is the certificate as it is without the list: rcgen writes it so, and writes the list, or the poison, last.
+        let without = params.signed_by(key, &self.issuer).expect("a certificate");
+        let mut poisoned = params.clone();
+        let mut poison = CustomExtension::from_oid_content(POISON, vec![5, 0]);
+        poison.set_criticality(true);
+        poisoned.custom_extensions.push(poison);
+        let precertificate = poisoned.signed_by(key, &self.issuer).expect("a precertificate");
+        let issuer_spki = self.issuer.key().subject_public_key_info();
+        let chain = [self.intermediate.clone(), self.root.clone()];
+        let tbs = tbs_of(without.der());
+        let submission = Submission {
+            issuer_spki: &issuer_spki,
+            tbs,
+            precertificate: precertificate.der(),
+            chain: &chain,
+        };
+        let at = order.not_before + Duration::HOUR;
+        let submit = |log: &&Log| match shown {
+            None => log.submit(at, &submission),
+            Some(shown) => log.submit_for(shown, at, &submission),
+        };
+        let scts: Vec<_> = logs.iter().map(submit).collect();
+        let chain = self.finish(&params, key, Some(&sct_list(&scts)));
+        if shown.is_none() {
+            let serial = params.serial_number.as_ref().map_or(Vec::new(), SerialNumber::to_bytes);
+            let issuance = Issuance {
+                names: params.subject_alt_names.iter().filter_map(dns_name).collect(),
+                operator: self.name.clone(),
+                issuer_spki_sha256: Sha256::digest(&issuer_spki).into(),
+                serial: serial.into_iter().skip_while(|byte| *byte == 0).collect(),
+                not_before: params.not_before,
+                not_after: params.not_after,
+                logged: at,
+                spki_sha256: Sha256::digest(key.subject_public_key_info()).into(),
+                tbs: tbs.to_vec(),
+                certificate: chain[0].clone(),
+                precertificate: Some(precertificate.der().to_vec()),
+            };
+            self.issued.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(issuance));
         }
+        chain
+    }
+
+    /// What it issued and had logged for everybody to see, in order.
+    pub fn issued(&self) -> Vec<Arc<Issuance>> {
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn finish(
+        &self,
+        params: &CertificateParams,
+        key: &impl PublicKeyData,
+        list: Option<&Vec<u8>>,
+    ) -> Vec<Vec<u8>> {
+        let mut params = params.clone();
+        let extension = |list: &Vec<u8>| CustomExtension::from_oid_content(SCT_LIST, octet_string(list));
+        params.custom_extensions.extend(list.map(extension));
         let leaf = params.signed_by(key, &self.issuer).expect("a certificate").der().to_vec();
         vec![leaf, self.intermediate.clone()]
     }
@@ -135,6 +196,13 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.is_ca = IsCa::ExplicitNoCa;
         params
+    }
+}
+
+fn dns_name(name: &SanType) -> Option<String> {
+    match name {
+        SanType::DnsName(name) => Some(name.as_str().into()),
+        _ => None,
     }
 }
 

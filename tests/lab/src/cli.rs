@@ -47,7 +47,7 @@ impl Judged {
 }
 
 impl Doorlight {
-    /// Writes down what the lab has published.
+    /// Writes down what the lab has published. A world that is to be asked has to be started before, or its logs are not where the list says.
     pub fn new(program: &Path, lab: &Lab) -> Self {
         let folder = TempDir::new().expect("a folder for the lab");
         let write =

@@ -104,7 +104,7 @@ impl Host {
             let upgrades =
                 self.site.is_home() && request.path() == "/api/websocket" && request.wants_websocket();
             let n = self.journal.add(Entry {
-                server: self.site.name(),
+                server: self.site.name().into(),
                 n: 0,
                 presented: presented.into(),
                 method: request.method.clone(),

@@ -1,5 +1,6 @@
 //! HTTP/1.1 as far as browsers need it of a small server: requests one after the other, bodies by content-length.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
@@ -26,9 +27,9 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub struct Response {
     /// `200 OK` and so on.
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     /// What is sent beside the length.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -37,6 +38,18 @@ impl Request {
     /// The target without its query.
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// A parameter of the query, decoded as forms are.
+    pub fn query(&self, name: &str) -> Option<String> {
+        self.queries(name).into_iter().next()
+    }
+
+    /// All values of a parameter.
+    pub fn queries(&self, name: &str) -> Vec<String> {
+        let pairs = self.target.split_once('?').map_or("", |(_, query)| query).split('&');
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.filter(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value)).collect()
     }
 
     /// A header, or nothing.
@@ -57,9 +70,10 @@ impl Request {
 
 impl Response {
     /// An answer of one type that is not to be stored.
-    pub fn new(status: &'static str, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        let headers = vec![("content-type", content_type.into()), ("cache-control", "no-store".into())];
-        Self { status, headers, body: body.into() }
+    pub fn new(status: impl Into<Cow<'static, str>>, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let headers =
+            vec![("content-type".into(), content_type.into()), ("cache-control".into(), "no-store".into())];
+        Self { status: status.into(), headers, body: body.into() }
     }
 
     /// A page.
@@ -73,24 +87,37 @@ impl Response {
     }
 
     /// The same with another header.
-    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        let name = name.into();
         self.headers.retain(|(other, _)| *other != name);
         self.headers.push((name, value.into()));
         self
     }
 
+    /// The same with another status.
+    pub fn with_status(mut self, status: &'static str) -> Self {
+        self.status = status.into();
+        self
+    }
+
     /// Sends it, without its body where only the head was asked for.
     pub fn send(&self, stream: &mut impl Write, is_head_only: bool) -> io::Result<()> {
-        let mut bytes = format!("HTTP/1.1 {}\r\n", self.status).into_bytes();
-        for (name, value) in &self.headers {
-            write!(bytes, "{name}: {value}\r\n")?;
-        }
+        let mut bytes = self.head();
         write!(bytes, "content-length: {}\r\n\r\n", self.body.len())?;
         if !is_head_only {
             bytes.extend_from_slice(&self.body);
         }
         stream.write_all(&bytes)?;
         stream.flush()
+    }
+
+    /// The first lines, before whatever says how long the body is.
+    pub fn head(&self) -> Vec<u8> {
+        let mut head = format!("HTTP/1.1 {}\r\n", self.status);
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head.into_bytes()
     }
 }
 
@@ -120,6 +147,25 @@ pub fn next_request(stream: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<
             return Ok(Some(request));
         }
     }
+}
+
+/// application/x-www-form-urlencoded: `+` is a space, `%2B` a plus.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, more @ ..] = rest {
+        rest = more;
+        let code = more.get(..2).and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        bytes.push(match (first, code) {
+            (b'%', Some(code)) => {
+                rest = &more[2..];
+                code
+            }
+            (b'+', _) => b' ',
+            (other, _) => *other,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn parse_head(buffer: &[u8]) -> io::Result<Option<(Request, usize)>> {

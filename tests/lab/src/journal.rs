@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
     /// Which server was asked.
-    pub server: &'static str,
+    pub server: String,
     /// Its number; never used twice.
     pub n: u64,
     /// The scenario that the connection was accepted under.

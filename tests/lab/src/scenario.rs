@@ -1,4 +1,4 @@
-//! The good homes and the attackers A1 to A6 and A9 of the threat model, each as a chain, a key and what has to come of it.
+//! The good homes and the attackers A1 to A9 of the threat model, each as a chain, a key and what has to come of it.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ impl Lab {
             logs: vec![
                 Log::new("Lab log Ash", "First operator", KeyShape::P256),
                 Log::new("Lab log Birch", "Second operator", KeyShape::Rsa2048),
-                Log::tiled("Lab log Cedar (tiled)", "Third operator", 567_502_607_955),
+                Log::tiled("Lab log Cedar (tiled)", "Third operator", 600),
             ],
             rejected_log: Log::new("Lab log Dogwood", "Fourth operator", KeyShape::P256),
             retired_log: Log::new("Lab log Elm", "Fifth operator", KeyShape::P256),
@@ -89,6 +89,15 @@ impl Lab {
     /// The accepted logs.
     pub fn good_logs(&self) -> Vec<&Log> {
         self.logs.iter().collect()
+    }
+
+    /// All logs, each with its state in the list, or none for the one that is in none.
+    pub fn all_logs(&self) -> Vec<(&Log, Option<&'static str>)> {
+        let mut logs: Vec<_> = self.logs.iter().map(|log| (log, Some("usable"))).collect();
+        logs.push((&self.rejected_log, Some("rejected")));
+        logs.push((&self.retired_log, Some("retired")));
+        logs.push((&self.unknown_log, None));
+        logs
     }
 
     /// An order for the home's name: ninety days, the first `age_days` of them gone.
@@ -301,6 +310,26 @@ impl Lab {
                 "danger",
                 "attention",
                 &["ct-policy-short"],
+            ),
+            scenario(
+                "A7",
+                "A7",
+                "the same CA was tricked, logs keep it back",
+                &rogue(Scts::Withheld(&logs)),
+                &thief_signs,
+                "danger",
+                "attention",
+                &["pin-new-key", "sct-valid"],
+            ),
+            scenario(
+                "A8",
+                "A8",
+                "the same CA was tricked, logs show two trees",
+                &rogue(Scts::Forked(&logs)),
+                &thief_signs,
+                "danger",
+                "attention",
+                &["pin-new-key", "sct-valid"],
             ),
             scenario(
                 "A9-name",

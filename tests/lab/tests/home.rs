@@ -27,9 +27,14 @@ struct Driver {
 
 impl Driver {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_lab-home"))
             .arg(folder.path())
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -205,6 +210,109 @@ fn websockets_are_heard_and_closed() {
     assert_eq!(seen["requests"][0]["messages"], json!(["secret-token"]));
     driver.tell(json!({"do": "present", "name": "A1"}));
     assert!(socket.read().is_err());
+}
+
+#[test]
+fn the_public_world_does_what_it_is_told() {
+    let mut driver = Driver::new();
+    let fetch = |url: &str| {
+        let (authority, target) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        let mut stream = TcpStream::connect(authority).ok()?;
+        write!(stream, "GET /{target} HTTP/1.1\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split_once("\r\n\r\n").map(|(head, body)| (head[9..12].to_owned(), body.to_owned()))
+    };
+    let logs = driver.hello["logs"].as_array().unwrap().clone();
+    let kinds: Vec<_> =
+        logs.iter().map(|log| (log["name"].as_str().unwrap(), log["kind"].as_str().unwrap())).collect();
+    assert_eq!(kinds[..3], [("ash", "rfc6962"), ("birch", "rfc6962"), ("cedar", "static-ct")]);
+    let url = |value: &Value| value.as_str().unwrap().to_owned();
+    let head = format!("{}ct/v1/get-sth", url(&logs[0]["url"]));
+    let checkpoint = format!("{}checkpoint", url(&logs[2]["monitoring_url"]));
+    let crt_sh = format!("{}?dNSName={HOST}&match==&output=json", url(&driver.hello["monitors"]["crt_sh"]));
+    let spotter = format!("{}v1/issuances?domain={HOST}", url(&driver.hello["monitors"]["cert_spotter"]));
+    let list = format!("{}log_list.json", url(&driver.hello["lists"]));
+    let rows = |url: &str| -> Value { serde_json::from_str(&fetch(url).unwrap().1).unwrap() };
+    let count = |url: &str| rows(url).as_array().unwrap().len();
+    let held = std::fs::read_to_string(driver.folder.path().join("log_list.json")).unwrap();
+    assert_eq!(fetch(&list).unwrap().1, held);
+    assert!(driver.folder.path().join("log_list.sig").metadata().unwrap().len() == 256);
+
+    // The logs.
+    let size = rows(&head)["tree_size"].as_u64().unwrap();
+    driver.tell(json!({"do": "log", "name": "*", "mode": "pending"}));
+    let issued = driver.command(json!({"do": "issue", "what": "renewal", "age_hours": 2}));
+    assert_eq!(rows(&head)["tree_size"], size);
+    driver.tell(json!({"do": "merge", "name": "ash"}));
+    assert_eq!(rows(&head)["tree_size"], size + 1);
+    driver.tell(json!({"do": "present", "name": issued["name"]}));
+    let line = driver.connect().unwrap();
+    let leaf = line.conn.peer_certificates().unwrap()[0].to_vec();
+    let sha256: String =
+        sha2::Digest::finalize(sha2::Digest::chain_update(<sha2::Sha256 as sha2::Digest>::new(), leaf))
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+    assert_eq!(issued["sha256"], sha256.as_str());
+    driver.tell(json!({"do": "log", "name": "cedar", "mode": "429"}));
+    assert_eq!(fetch(&checkpoint).unwrap().0, "429");
+    driver.tell(json!({"do": "answer", "where": "cedar", "path": "/cedar-tiles/checkpoint", "with": {"body": "lies"}}));
+    assert_eq!(fetch(&checkpoint).unwrap().1, "lies");
+    driver.tell(json!({"do": "answer", "where": "cedar", "path": "/cedar-tiles/checkpoint"}));
+    assert_eq!(fetch(&checkpoint).unwrap().0, "429");
+    driver.tell(json!({"do": "log", "name": "cedar", "mode": "down"}));
+    assert!(fetch(&checkpoint).is_none());
+    driver.tell(json!({"do": "list", "mode": "older"}));
+    assert_ne!(fetch(&list).unwrap().1, held);
+    driver.tell(json!({"do": "cut"}));
+    assert!([&head, &checkpoint, &crt_sh, &spotter, &list].iter().all(|url| fetch(url).is_none()));
+    driver.tell(json!({"do": "heal"}));
+    assert!(fetch(&checkpoint).unwrap().0 == "200" && fetch(&list).unwrap().1 == held);
+
+    // The monitors.
+    driver.tell(json!({"do": "monitor", "name": "cert-spotter", "page": 100_000}));
+    driver.tell(json!({"do": "forget"}));
+    let (known, spotted) = (count(&crt_sh), count(&spotter));
+    for (what, more) in [("unknown-same-ca", 2), ("unknown-other-ca", 2), ("wildcard", 0), ("renewal", 2)] {
+        let before = count(&crt_sh);
+        let issued = driver.command(json!({"do": "issue", "what": what}));
+        assert_eq!((count(&crt_sh), &issued["ok"]), (before + more, &json!(true)), "{what}");
+    }
+    driver.command(json!({"do": "issue", "what": "renewal", "publish": false}));
+    driver.tell(json!({"do": "publish", "name": "A5"}));
+    assert!(driver.command(json!({"do": "publish", "name": "A1"}))["error"].is_string());
+    assert_eq!(count(&crt_sh), known + 8);
+    let started = Instant::now();
+    driver.command(json!({"do": "issue", "what": "many", "count": 10_000}));
+    assert_eq!(count(&crt_sh), known + 8 + 10_001);
+    assert_eq!(count(&format!("{spotter}&match_wildcards=true")), spotted + 5 + 10_000);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    driver.tell(json!({"do": "forget"}));
+    assert_eq!(count(&crt_sh), known);
+    driver.tell(json!({"do": "monitor", "name": "*", "mode": "502"}));
+    assert_eq!(fetch(&crt_sh).unwrap().0, "502");
+
+    // All of it was written down, by whom.
+    let seen = driver.command(json!({"do": "requests"}));
+    let servers: std::collections::BTreeSet<_> =
+        seen["requests"].as_array().unwrap().iter().map(|one| one["server"].as_str().unwrap()).collect();
+    assert_eq!(servers.into_iter().collect::<Vec<_>>(), ["ash", "cedar", "cert-spotter", "crt-sh", "lists"]);
+    assert!(driver.command(json!({"do": "log", "name": "oak", "mode": "good"}))["error"].is_string());
+}
+
+#[test]
+fn the_public_world_is_there_over_tls_too() {
+    let mut driver = Driver::with(&["public.test"]);
+    assert_eq!(driver.hello["public_host"], "public.test");
+    let url = driver.hello["monitors"]["crt_sh"].as_str().unwrap();
+    let port = url.strip_prefix("https://public.test:").unwrap().strip_suffix('/').unwrap();
+    driver.hello["crt_sh_port"] = port.parse::<u16>().unwrap().into();
+    let mut line = driver.connect_to("public.test", "crt_sh_port").unwrap();
+    let target = format!("GET /?dNSName={HOST}&match==&output=json HTTP/1.1");
+    assert!(ask(&mut line, &target, "").unwrap().contains("issuer_ca_id"));
+    driver.tell(json!({"do": "monitor", "name": "crt-sh", "mode": "redirect"}));
+    assert!(ask(&mut line, &target, "").unwrap().contains("location: https://astray.public.test:"));
 }
 
 #[test]
