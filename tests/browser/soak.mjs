@@ -410,10 +410,18 @@ async function sample() {
         }),
     );
     if (KIND === "chromium") {
-        const worker = await own.browser.targets().find((target) => target.type() === "service_worker" && target.url().startsWith(own.base))?.worker();
-        await worker.client.send("HeapProfiler.collectGarbage");
-        one.heap = (await worker.client.send("Runtime.getHeapUsage")).usedSize;
-        one.wasm = await worker.evaluate(() => globalThis.soakMemory?.buffer.byteLength);
+        // A worker that a step killed may end only now; the next one is measured then.
+        for (let tries = 3; tries > 0 && one.heap === undefined; tries--) {
+            try {
+                const worker = await own.browser.targets().find((target) => target.type() === "service_worker" && target.url().startsWith(own.base)).worker();
+                await worker.client.send("HeapProfiler.collectGarbage");
+                one.wasm = await worker.evaluate(() => globalThis.soakMemory?.buffer.byteLength);
+                one.heap = (await worker.client.send("Runtime.getHeapUsage")).usedSize;
+            } catch (error) {
+                if (tries === 1) throw error;
+                await own.status();
+            }
+        }
     }
     samples.push(one);
     return one;
