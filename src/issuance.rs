@@ -500,3 +500,6 @@ fn is_when_due(issuance: &Issuance, site: &SiteRecord) -> bool {
     let organisation = issuance.issuer.organisation.as_deref();
     organisation.is_some_and(|authority| site.was_due(authority, issuance.not_before))
 }
+
+#[cfg(test)]
+mod tests;

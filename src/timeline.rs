@@ -438,5 +438,4 @@ fn escape(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "timeline/tests.rs"]
 mod tests;

@@ -162,7 +162,7 @@ pub struct WatchRecord {
     pub address: Address,
     /// Since when its name is watched: what ended before is history and no alarm.
     pub since: Timestamp,
-    /// What was issued, each certificate once.
+    /// What was issued, each certificate once, in the order of [`Known::id`].
     #[serde(default)]
     pub issuances: Vec<Known>,
     /// How the looks went.
@@ -217,6 +217,7 @@ impl WatchRecord {
             let is_plain = |id: &str| id.len() <= 20 && id.bytes().all(|byte| byte.is_ascii_digit());
             issuance.entries.retain(|entry| is_plain(&entry.id));
         }
+        record.issuances.sort_by_cached_key(Known::id);
         for looks in &mut record.looks {
             looks.reason = looks.reason.as_deref().map(printable);
         }
@@ -352,8 +353,9 @@ impl WatchRecord {
     }
 
     fn note(&mut self, id: &str, change: impl FnOnce(&mut Known)) -> bool {
-        let known = self.issuances.iter_mut().find(|known| known.id() == id);
-        known.map(change).is_some()
+        // They stand in the order of their names.
+        let place = self.issuances.binary_search_by(|known| known.id().as_str().cmp(id)).ok();
+        place.and_then(|place| self.issuances.get_mut(place)).map(change).is_some()
     }
 
     fn make_room(&mut self, now: Timestamp) {
@@ -553,5 +555,4 @@ fn joined(all: Vec<Known>) -> Vec<Known> {
 }
 
 #[cfg(test)]
-#[path = "watch/tests.rs"]
 mod tests;

@@ -353,5 +353,6 @@ fn dates(not_before: &str, not_after: &str) -> Option<(Timestamp, Timestamp)> {
 }
 
 #[cfg(test)]
-#[path = "monitor/tests.rs"]
+pub(crate) mod samples;
+#[cfg(test)]
 mod tests;
