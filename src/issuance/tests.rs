@@ -70,7 +70,9 @@ fn one_issuer_however_it_is_written() {
         assert_eq!(issuer.organisation.as_deref(), Some("DigiCert, Inc."), "{name}");
         assert_eq!(issuer.normal(), Issuer::read(written[0]).normal(), "{name}");
     }
-    for other in ["C=US, O=DigiCert, Inc, CN=DigiCert TLS CA1", "", "=", ",,,", "\"", "\\", "O=a, O=b", "no parts"] {
+    for other in
+        ["C=US, O=DigiCert, Inc, CN=DigiCert TLS CA1", "", "=", ",,,", "\"", "\\", "O=a, O=b", "no parts"]
+    {
         let issuer = Issuer::read(other);
         assert_ne!(issuer.normal(), Issuer::read(written[0]).normal(), "{other}");
         assert_ne!(issuer.organisation.as_deref(), Some("DigiCert, Inc."), "{other}");

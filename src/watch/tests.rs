@@ -54,7 +54,9 @@ fn killed_between_any_two_steps_an_alarm_is_told_once_and_never_lost() {
     let (_, site, own, other, fresh) = setting();
     let looked = found(&[own, other.clone()]);
     // In each life the worker gets so many steps done; the storage outlives it.
-    for lives in [vec![0, 1, 2, 3, 9], vec![1, 1, 1, 9], vec![2, 2, 9], vec![3, 9], vec![9, 9], vec![0, 2, 1, 9, 9]] {
+    for lives in
+        [vec![0, 1, 2, 3, 9], vec![1, 1, 1, 9], vec![2, 2, 9], vec![3, 9], vec![9, 9], vec![0, 2, 1, 9, 9]]
+    {
         let mut storage = fresh.to_json();
         let mut notifications: BTreeMap<String, u32> = BTreeMap::new();
         for steps in &lives {
@@ -87,9 +89,14 @@ fn one_alarm_for_one_issuance_from_whichever_source_it_comes_next() {
     let (world, site, own, other, mut record) = setting();
     let alarms = record.take_in(&found(&[own.clone(), other.clone()]), &site, now());
     assert_eq!(ids(&alarms), [other.id()]);
-    assert_eq!(record.take_in(&found(&[own.clone(), other.clone()]), &site, now()), alarms, "until it is told");
+    assert_eq!(
+        record.take_in(&found(&[own.clone(), other.clone()]), &site, now()),
+        alarms,
+        "until it is told"
+    );
     assert!(record.told(&other.id(), now()));
-    let words = Issuance { is_read: false, serials: BTreeSet::new(), certificates: BTreeSet::new(), ..other.clone() };
+    let words =
+        Issuance { is_read: false, serials: BTreeSet::new(), certificates: BTreeSet::new(), ..other.clone() };
     let row = Issuance { spki_sha256: None, is_read: false, tbs_sha256: BTreeSet::new(), ..other.clone() };
     for again in [other.clone(), words, row] {
         assert_eq!(record.take_in(&found(&[again]), &site, days(1)), []);
@@ -144,7 +151,8 @@ fn history_is_no_alarm_and_what_came_and_went_is_told_once() {
     let mut revoked = issuance(&world.issue(Wish { key: 1, serial: 1 << 90, from: -50, ..WISH }));
     revoked.revoked = Some(Revoked { at: Some(days(-20)) });
     let expired = issuance(&world.issue(Wish { key: 1, serial: 1 << 91, from: -50, to: -30, ..WISH }));
-    let undated = Issuance { revoked: Some(Revoked { at: None }), ..issuance(&world.issue(Wish { key: 2, ..WISH })) };
+    let undated =
+        Issuance { revoked: Some(Revoked { at: None }), ..issuance(&world.issue(Wish { key: 2, ..WISH })) };
     let mut record = WatchRecord::new(HOST.parse().unwrap(), now());
     let looked = found(&[own, revoked, expired, undated]);
     assert_eq!(record.take_in(&looked, &site, now()), []);
@@ -173,7 +181,10 @@ fn a_failed_look_loses_nothing() {
     assert_eq!(record.take_in(&unreachable(), &site, days(1)), alarms);
     assert_eq!(record.issuances, before);
     let looks = &record.looks[0];
-    assert_eq!((looks.failures, looks.last_whole, looks.reason.as_deref()), (1, Some(now()), Some("unreachable")));
+    assert_eq!(
+        (looks.failures, looks.last_whole, looks.reason.as_deref()),
+        (1, Some(now()), Some("unreachable"))
+    );
 }
 
 #[test]
@@ -256,7 +267,11 @@ fn what_the_watch_has_to_say() {
         let looks = vec![(Monitor::CertSpotter, None), (Monitor::CrtSh, Some(error))];
         let record = after(&Found { looks, issuances: vec![own.clone()] });
         assert_eq!(codes(&record, now()), [code]);
-        assert_eq!(record.evidence(&[Monitor::CertSpotter], now())[0].code, Code::IssuancesAllYours, "turned off");
+        assert_eq!(
+            record.evidence(&[Monitor::CertSpotter], now())[0].code,
+            Code::IssuancesAllYours,
+            "turned off"
+        );
     }
     // Never danger, and green only where nothing is wrong and nothing open, if it is asked for.
     let base: Vec<_> = [Code::CertificateRead, Code::PinSameKey].map(Evidence::new).into();
@@ -306,7 +321,11 @@ fn merging_is_one_in_either_order_and_any_number_of_times() {
 fn what_is_no_record_is_never_taken_for_an_empty_one() {
     let (_, site, own, other, mut record) = setting();
     record.take_in(&found(&[own, other]), &site, now());
-    record.take_in(&failed(FetchError::RateLimited { url: String::new(), retry_after: Some(HOUR) }), &site, now());
+    record.take_in(
+        &failed(FetchError::RateLimited { url: String::new(), retry_after: Some(HOUR) }),
+        &site,
+        now(),
+    );
     assert_eq!(WatchRecord::from_json(record.to_json().as_bytes()).as_ref(), Ok(&record));
     let newer = record.to_json().replacen("\"version\":1", "\"version\":2", 1);
     let known = serde_json::to_string(&record.issuances[0]).unwrap();
