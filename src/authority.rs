@@ -4,7 +4,12 @@
 //! An authority has to look into a report within a day, and to revoke what it issued to somebody who did not control the name
 //! (Baseline Requirements sections 4.9.1.1, 4.9.5).
 
-use crate::issuance::Issuer;
+use std::collections::BTreeSet;
+
+use crate::address::Host;
+use crate::ct::monitor::{Monitor, crt_sh};
+use crate::issuance::{Issuance, Issuer};
+use crate::text::printable;
 
 /// Where the Common CA Database has the list of all authorities' ways to report a problem.
 pub const REPORTING_LIST: &str = "https://www.ccadb.org/resources";
@@ -105,6 +110,48 @@ pub fn of(issuer: &Issuer) -> Option<&'static Authority> {
     issuer.organisation.as_deref().and_then(by_organisation)
 }
 
+/// The CAA records by which nobody but these may issue for the name, as a zone file has them. None for a name under
+/// `ui.nabu.casa`, whose zone its owner keeps, and where no authority is named: a record without one would forbid the next renewal.
+pub fn caa_records(host: &Host, authorities: &[&Authority]) -> Vec<String> {
+    if host.is_home_assistant_cloud() {
+        return Vec::new();
+    }
+    let names: BTreeSet<_> = authorities.iter().map(|one| one.caa).collect();
+    names.iter().map(|name| format!("{host}. CAA 0 issue \"{name}\"")).collect()
+}
+
+/// A letter to the authority that issued it, in plain text, to be read and sent by the user.
+pub fn report_text(host: &Host, issuance: &Issuance) -> String {
+    let mut text = format!(
+        "Certificate problem report: certificate issued without authorisation\n\n\
+         I control the name {host}. The certificate below was issued for it without my consent, to a key that is not mine.\n\
+         Please investigate, and revoke it (Baseline Requirements sections 4.9.1.1 and 4.9.5).\n\n"
+    );
+    let mut line = |name: &str, value: &str| text += &format!("{name:<15} {}\n", printable(value));
+    line("Issuer:", &issuance.issuer.name);
+    for serial in &issuance.serials {
+        line("Serial number:", &serial.to_string());
+    }
+    line("Valid from:", &issuance.not_before.to_string());
+    line("Valid to:", &issuance.not_after.to_string());
+    for name in &issuance.names {
+        line("Name:", name);
+    }
+    if let Some(key) = issuance.spki_sha256 {
+        line("Key (SHA-256):", &key.to_string());
+    }
+    for sha256 in &issuance.certificates {
+        line("SHA-256:", &sha256.to_string());
+    }
+    for entry in &issuance.entries {
+        match entry.monitor {
+            Monitor::CrtSh => line("Found at:", &format!("{}/?id={}", crt_sh::BASE, entry.id)),
+            Monitor::CertSpotter => line("Found at:", &format!("Cert Spotter, issuance {}", entry.id)),
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +187,34 @@ mod tests {
         for other in ["C=US, O=Lets Encrypt, CN=R11", "O=Let's Encrypt, O=Evil", "CN=O\\=Let's Encrypt", ""] {
             assert_eq!(of(&Issuer::read(other)), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_report_names_the_certificate_and_a_record_names_the_authority() {
+        use crate::certificate::Certificate;
+        use crate::ct::monitor::samples::{HOST, WISH, World};
+        use crate::issuance::Entry;
+        let certificate: Certificate = World::new("Lab\u{202e} Trust").issue(WISH);
+        let entry = Entry { monitor: Monitor::CrtSh, id: "42".into() };
+        let issuance = Issuance::of(&certificate, HOST, entry).unwrap();
+        let host: Host = HOST.parse().unwrap();
+        let text = report_text(&host, &issuance);
+        for part in
+            [HOST, &certificate.spki_sha256().to_string(), &certificate.sha256().to_string(), "crt.sh/?id=42"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.contains(certificate.serial().trim_start_matches('0')) && !text.contains('\u{202e}'));
+        let own = [by_organisation("ZeroSSL").unwrap(), by_organisation("Let's Encrypt").unwrap()];
+        let records = caa_records(&host, &[own[0], own[1], own[0]]);
+        assert_eq!(
+            records,
+            [
+                "home.lab.example. CAA 0 issue \"letsencrypt.org\"",
+                "home.lab.example. CAA 0 issue \"sectigo.com\""
+            ]
+        );
+        assert_eq!(caa_records(&"abc.ui.nabu.casa".parse().unwrap(), &own), [""; 0]);
+        assert_eq!(caa_records(&host, &[]), [""; 0]);
     }
 }

@@ -177,7 +177,7 @@ pub struct Entry {
     pub id: String,
 }
 
-/// What is said of revocation. The monitor's word: nothing good follows from it.
+/// What is said of revocation: the monitor's word, which is believed as far as that one that lies could as well have kept silent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Revoked {
     /// When, where that is said.

@@ -234,6 +234,8 @@ impl Timeline {
         let bottom = HEAD + rows.max(1) * ROW;
         let height = bottom + FOOT;
         let title = format!("{} {}", labels.title, self.host);
+        // A page may hold a picture for each address.
+        let id = self.host.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let alarms = self.bars.iter().filter(|bar| bar.is_alarm).count();
         let mut about = format!("{}: {}; {}: {alarms}.", labels.certificates, self.bars.len(), labels.alarms);
         for bar in &self.bars {
@@ -241,15 +243,21 @@ impl Timeline {
         }
         writeln!(
             out,
-            r#"<svg xmlns="http://www.w3.org/2000/svg" class="doorlight-timeline" viewBox="0 0 {WIDTH} {height}" width="100%" role="img" aria-labelledby="doorlight-timeline-title doorlight-timeline-about">"#
+            r#"<svg xmlns="http://www.w3.org/2000/svg" class="doorlight-timeline" viewBox="0 0 {WIDTH} {height}" width="100%" role="img" aria-labelledby="doorlight-title-{id} doorlight-about-{id}">"#
         )?;
-        writeln!(out, r#"<title id="doorlight-timeline-title">{}</title>"#, escape(&title))?;
-        writeln!(out, r#"<desc id="doorlight-timeline-about">{}</desc>"#, escape(&about))?;
+        writeln!(out, r#"<title id="doorlight-title-{id}">{}</title>"#, escape(&title))?;
+        writeln!(out, r#"<desc id="doorlight-about-{id}">{}</desc>"#, escape(&about))?;
         out.push_str(STYLE);
         writeln!(out, r#"<text class="head" x="4" y="13">{}</text>"#, escape(&cut(&title, 46)))?;
         if self.bars.is_empty() {
             writeln!(out, r#"<text x="4" y="{}">{}</text>"#, HEAD + 14, escape(labels.empty))?;
         }
+        // Behind the words.
+        let x = self.x(self.now);
+        writeln!(
+            out,
+            r#"<path class="now" d="M{x} {HEAD}V{bottom}" stroke="currentColor" stroke-opacity=".6" stroke-dasharray="2 3"/>"#
+        )?;
         for (row, bar) in (0_u64..).zip(&self.bars) {
             let top = HEAD + row * ROW;
             let (left, right) = (self.x(bar.from), self.x(bar.to));
@@ -286,11 +294,6 @@ impl Timeline {
             }
             out.push_str("</g>\n");
         }
-        let x = self.x(self.now);
-        writeln!(
-            out,
-            r#"<path class="now" d="M{x} {HEAD}V{bottom}" stroke="currentColor" stroke-dasharray="2 3"/>"#
-        )?;
         let y = bottom + 12;
         // The word stands where its line ends, as far as there is room between the dates at the edges.
         let middle = x.clamp(84, WIDTH - 84);

@@ -72,13 +72,13 @@ pub enum MonitorError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// Something else than JSON, for example a page that says "try again later".
-    #[error("{monitor:?} answered with something else than JSON")]
+    #[error("{} answered with something else than JSON", .monitor.name())]
     NotJson {
         /// Which monitor.
         monitor: Monitor,
     },
     /// JSON of another form.
-    #[error("{monitor:?} answered in another form: {reason}")]
+    #[error("{} answered in another form: {reason}", .monitor.name())]
     Malformed {
         /// Which monitor.
         monitor: Monitor,
@@ -86,25 +86,25 @@ pub enum MonitorError {
         reason: String,
     },
     /// Over [`MAX_ENTRIES`], or over [`cert_spotter::MAX_PAGES`].
-    #[error("{monitor:?} has more entries than are read")]
+    #[error("{} has more entries than are read", .monitor.name())]
     TooMany {
         /// Which monitor.
         monitor: Monitor,
     },
     /// A page that brings nothing but what was on the pages before it.
-    #[error("the pages of {monitor:?} come to no end")]
+    #[error("the pages of {} come to no end", .monitor.name())]
     PagingStuck {
         /// Which monitor.
         monitor: Monitor,
     },
     /// Monitors are asked by name, and the address has none.
-    #[error("an IP address cannot be looked up in {monitor:?}")]
+    #[error("an IP address cannot be looked up in {}", .monitor.name())]
     NoName {
         /// Which monitor.
         monitor: Monitor,
     },
     /// Entries that make no sense; the others were read.
-    #[error("{count} entries of {monitor:?} make no sense")]
+    #[error("{count} entries of {} make no sense", .monitor.name())]
     EntriesSkipped {
         /// Which monitor.
         monitor: Monitor,
@@ -112,7 +112,7 @@ pub enum MonitorError {
         count: usize,
     },
     /// It says other things of certificates than they say themselves.
-    #[error("{monitor:?} contradicts {count} certificates that it shows")]
+    #[error("{} contradicts {count} certificates that it shows", .monitor.name())]
     NotBelieved {
         /// Which monitor.
         monitor: Monitor,

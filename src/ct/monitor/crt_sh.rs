@@ -17,7 +17,7 @@ use super::{
 };
 use crate::address;
 use crate::certificate::{self, Certificate, MAX_CERTIFICATE};
-use crate::fetch::{self, Get, Host};
+use crate::fetch::{self, FetchError, Get, Host};
 use crate::issuance::{Entry, Issuance, Issuer, Serial, covering, join};
 
 /// Where it is.
@@ -166,10 +166,13 @@ async fn read_certificates<H: Host>(
         let Some(entry) = found.entries.get_mut(n) else { continue };
         let Some(id) = entry.entries.first().cloned() else { continue };
         let url = format!("{base}/?d={}", id.id);
-        let get = Get { url, max_bytes: MAX_CERTIFICATE * 2, is_immutable: false };
-        let Ok(body) = fetch::get(host, &get).await else {
+        // Behind a number there is always the same certificate.
+        let get = Get { url, max_bytes: MAX_CERTIFICATE * 2, is_immutable: true };
+        let body = match fetch::get(host, &get).await {
+            Ok(body) => body,
+            Err(FetchError::Status { status: 400..=499, .. }) => continue,
             // Whoever does not answer this does not want to be asked for more.
-            return;
+            Err(_) => return,
         };
         let ders = certificate::split(&body).unwrap_or_default();
         let [der] = ders.as_slice() else { continue };
@@ -180,7 +183,10 @@ async fn read_certificates<H: Host>(
                 && (read.not_before, read.not_after) == (entry.not_before, entry.not_after)
         };
         match read.filter(is_same) {
-            Some(read) => *entry = read,
+            Some(read) => {
+                host.keep(&get, &body).await;
+                *entry = read;
+            }
             None => found.contradictions += 1,
         }
     }

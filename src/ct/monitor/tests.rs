@@ -119,7 +119,15 @@ fn only_what_nothing_explains_is_fetched_and_at_most_twenty() {
     let world = World::new("Lab Trust");
     let all: Vec<_> = (0..30)
         .map(|n| {
-            (n, world.issue(Wish { key: 1, serial: (1 << 90) + u128::from(n), from: -30 + n as i64, ..WISH }))
+            (
+                n,
+                world.issue(Wish {
+                    key: 1,
+                    serial: (1 << 90) + u128::from(n),
+                    from: -30 + i64::try_from(n).unwrap(),
+                    ..WISH
+                }),
+            )
         })
         .collect();
     let rows: Vec<_> = all.iter().map(|(n, one)| crt_sh_row(one, *n, HOST)).collect();
@@ -206,7 +214,13 @@ fn the_certificate_wins_over_the_words_and_the_words_cost_belief() {
 fn pages_are_followed_to_the_empty_one() {
     let world = World::new("Lab Trust");
     let all: Vec<_> = (0..5_u64)
-        .map(|n| world.issue(Wish { serial: (1 << 90) + u128::from(n), from: -5 - n as i64, ..WISH }))
+        .map(|n| {
+            world.issue(Wish {
+                serial: (1 << 90) + u128::from(n),
+                from: -5 - i64::try_from(n).unwrap(),
+                ..WISH
+            })
+        })
         .collect();
     let network = Memory::new(|url| {
         let after: u64 = url.split_once("&after=").map_or(0, |(_, id)| id.parse().unwrap());
