@@ -188,6 +188,21 @@ fn the_name_of_an_issuance_does_not_hang_on_its_source() {
     assert_ne!(read(&world.issue(Wish { from: -9, ..WISH })).id(), id);
 }
 
+/// A monitor's words go where the certificate with their TBS hash is, and put nothing beside what that says of itself.
+#[test]
+fn words_add_nothing_to_a_certificate() {
+    let world = World::new("Lab Trust");
+    let (own, other) = (world.issue(WISH), world.issue(Wish { key: 1, serial: 1 << 99, ..WISH }));
+    let mut words = in_words(&own);
+    words.tbs_sha256.extend(in_words(&other).tbs_sha256);
+    words.spki_sha256 = Some(other.spki_sha256());
+    let joined = join([words, read(&own)]);
+    assert_eq!((joined.issuances.len(), joined.contradictions), (1, 1));
+    assert_eq!(joined.issuances[0].tbs_sha256, read(&own).tbs_sha256);
+    assert_eq!(joined.issuances[0].spki_sha256, Some(own.spki_sha256()));
+    assert_eq!(joined.issuances[0].entries.len(), 2);
+}
+
 #[test]
 fn a_short_serial_number_is_not_enough() {
     let world = World::new("Lab Trust");

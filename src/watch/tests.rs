@@ -273,6 +273,14 @@ fn what_the_watch_has_to_say() {
             "turned off"
         );
     }
+    // A look in part after a whole one, and no answer after a whole one.
+    let mut record = good.clone();
+    let skipped = MonitorError::EntriesSkipped { monitor: Monitor::CrtSh, count: 1 };
+    record.take_in(&Found { looks: vec![(Monitor::CrtSh, Some(skipped))], issuances: vec![] }, &site, now());
+    assert_eq!(codes(&record, now()), [Code::IssuancesIncomplete]);
+    record.take_in(&found(&[]), &site, now());
+    record.take_in(&unreachable(), &site, days(1));
+    assert_eq!(codes(&record, days(1)), [Code::IssuancesAllYours]);
     // Never danger, and green only where nothing is wrong and nothing open, if it is asked for.
     let base: Vec<_> = [Code::CertificateRead, Code::PinSameKey].map(Evidence::new).into();
     let mut required = vec![Check::Certificate, Check::Pin, Check::Issuances];
