@@ -37,6 +37,8 @@ pub enum Check {
     LogList,
     /// That the key is the one known for this address.
     Pin,
+    /// That nobody else was given a certificate for the name.
+    Issuances,
 }
 
 impl Check {
@@ -55,6 +57,7 @@ impl Check {
             Self::CtPolicy => "ct-policy",
             Self::LogList => "log-list",
             Self::Pin => "pin",
+            Self::Issuances => "issuances",
         }
     }
 }
@@ -535,6 +538,39 @@ codes! {
         message "What was kept about this address cannot be read."
         meaning "It is damaged or of a newer version. It is kept aside, and not taken for 'nothing known'."
         action "Import your pins again from an export."
+
+    IssuancesAllYours "issuances-all-yours" Issuances Pass
+        message "Every valid certificate that the monitors know for your name is yours."
+        meaning "Each has a key that you pinned, or was seen at your address and accepted before. Certificates that no log was shown are not among them."
+        action "Nothing."
+    IssuancesNoneFound "issuances-none-found" Issuances Note
+        message "The monitors know no valid certificate for your name."
+        meaning "A certificate of a public authority appears there within a day. One of an authority of your own never does."
+        action "Nothing, if the certificate is of your own authority or of today. Else look again tomorrow."
+    IssuancesUnknown "issuances-unknown" Issuances Note, attention
+        message "A certificate for your name was issued to a key that is not yours."
+        meaning "Whoever holds that key can pose as your home to visitors without Doorlight. The connection of this moment is judged by its own key and may be fine. A home that changes its key at each renewal causes this too, until you accept the new key."
+        action "If you just renewed or moved your home, accept its new key or acknowledge the certificate. Otherwise write to the authority named in the particulars and ask it to revoke; change the passwords of your DNS and hosting accounts; and set a CAA record that names only the authority you use."
+    IssuancesAcknowledged "issuances-acknowledged" Issuances Note
+        message "You acknowledged certificates for your name whose keys are not pinned."
+        meaning "They are valid and known to you, for example of a server beside your home."
+        action "Nothing."
+    IssuancesOpen "issuances-open" Issuances NotChecked
+        message "Whose some certificates for your name are could not be said."
+        meaning "The monitor does not say their keys and the certificates could not be fetched, or no key of yours is pinned yet."
+        action "Accept or confirm your key if none is pinned. Otherwise wait for the next look."
+    IssuancesNotChecked "issuances-not-checked" Issuances NotChecked
+        message "The monitors of the public logs could not be asked."
+        meaning "They did not answer, or may not be asked. That says nothing about your certificate."
+        action "Wait for the next look, or allow it in the settings."
+    IssuancesIncomplete "issuances-incomplete" Issuances NotChecked
+        message "A monitor's answer was not whole."
+        meaning "Some of its entries made no sense, there were too many, or it contradicted a certificate that it shows. What could be read was looked at."
+        action "Wait for the next look. If it stays, turn this monitor off and use the other."
+    IssuancesStale "issuances-stale" Issuances NotChecked
+        message "The last whole look at the monitors is too old."
+        meaning "More than three days. What was issued since is not known."
+        action "Look again when you are online."
 }
 
 /// `docs/codes.md`: every code with its meaning and what to do.

@@ -110,6 +110,11 @@ digest!(
     /// SHA-256 over the SubjectPublicKeyInfo in DER (RFC 7469 section 2.4): the pin, the same for every certificate of a key.
     SpkiSha256, 32, Sha256
 );
+digest!(
+    /// SHA-256 over the TBSCertificate without its words for the logs ([`crate::certificate::Certificate::precertificate_tbs`]): the same for a
+    /// certificate and its precertificate.
+    TbsSha256, 32, Sha256
+);
 
 impl SpkiSha256 {
     /// Reads hex in any form, and base64 as in `sha256/…=` or `pin-sha256="…"` of RFC 7469.

@@ -13,12 +13,13 @@
 //! | Certificate Transparency | [`ct`] |
 //! | how the network is asked | [`fetch`] |
 //! | renewals and new keys | [`site`], [`pins`] |
+//! | who else has a certificate for the name | [`ct::monitor`], [`issuance`], [`watch`], the picture of it in [`timeline`], whom to write to in [`authority`] |
 //! | what can be found, and what it means for the light | [`evidence`], [`verdict`], [`report`] |
 //!
-//! What is *not* checked: revocation, whether the logs published what they promised, other people's certificates
-//! for the same name. `docs/threat-model.md` says attacker by attacker what that leaves open.
+//! What is *not* checked: revocation, whether the logs published what they promised. `docs/threat-model.md` says attacker by attacker what that leaves open.
 
 pub mod address;
+pub mod authority;
 pub mod certificate;
 pub mod chain;
 pub mod ct;
@@ -26,6 +27,7 @@ pub mod evidence;
 pub mod examination;
 pub mod fetch;
 pub mod fingerprint;
+pub mod issuance;
 pub mod look_alike;
 pub mod pins;
 pub mod report;
@@ -34,7 +36,9 @@ pub mod signature;
 pub mod site;
 pub mod text;
 pub mod time;
+pub mod timeline;
 pub mod verdict;
+pub mod watch;
 
 mod name;
 mod path;

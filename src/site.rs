@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::certificate::Certificate;
 use crate::fingerprint::{CertificateSha1, CertificateSha256, Fingerprint, SpkiSha256};
+use crate::issuance::Serial;
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
 
 /// The most pins of one address.
@@ -74,6 +75,9 @@ pub struct SeenCertificate {
     pub spki_sha256: SpkiSha256,
     /// The organisation that issued it.
     pub authority: String,
+    /// Its serial number, by which a monitor's entry is known to be of it. Absent in records from before monitors were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<Serial>,
     /// Its first moment.
     pub not_before: Timestamp,
     /// Its last moment.
@@ -260,6 +264,11 @@ impl SiteRecord {
         })
     }
 
+    /// True where a certificate of this authority was in service and due for renewal at that time.
+    pub(crate) fn was_due(&self, authority: &str, at: Timestamp) -> bool {
+        self.in_service().any(|one| one.authority == authority && one.is_due(at))
+    }
+
     /// Pins the key of `leaf`, which the user accepted or confirmed. Where that ends a renewal, the certificate that was due is marked as
     /// replaced, so that the next new key has to wait for its own time.
     pub fn accept(&mut self, leaf: &Certificate, origin: Origin, at: Timestamp) {
@@ -370,6 +379,7 @@ impl SiteRecord {
         let sha256 = leaf.sha256();
         if let Some(known) = self.seen.iter_mut().find(|one| one.sha256 == sha256) {
             known.last_seen = known.last_seen.max(at);
+            known.serial = Serial::of(leaf);
             return;
         }
         let spki_sha256 = leaf.spki_sha256();
@@ -381,6 +391,7 @@ impl SiteRecord {
             sha1: leaf.sha1(),
             spki_sha256,
             authority: leaf.issuer_organisation(),
+            serial: Serial::of(leaf),
             not_before: leaf.not_before(),
             not_after: leaf.not_after(),
             first_seen: at,
@@ -422,6 +433,7 @@ impl SiteRecord {
                     known.first_seen = known.first_seen.min(one.first_seen);
                     known.last_seen = known.last_seen.max(one.last_seen);
                     known.replaced |= one.replaced;
+                    known.serial = known.serial.take().or(one.serial);
                 }
                 None => {
                     let at = self.seen.partition_point(|known| known.first_seen <= one.first_seen);
