@@ -136,19 +136,38 @@ pub fn verify_consistency(
     (new, new_root): (u64, &NodeHash),
     proof: &[NodeHash],
 ) -> Result<(), ProofError> {
-    let wrong_length = ProofError::Length { found: proof.len() };
-    if old > new {
-        return Err(ProofError::Shrinks { old, new });
-    }
-    if old == 0 {
-        return Err(ProofError::FromEmpty);
-    }
-    if old == new {
+    if old == new && old > 0 {
         return match (proof.is_empty(), old_root == new_root) {
             (true, true) => Ok(()),
             (true, false) => Err(ProofError::Root),
-            (false, _) => Err(wrong_length),
+            (false, _) => Err(ProofError::Length { found: proof.len() }),
         };
+    }
+    let (made_old, made_new) = consistency_roots((old, old_root), new, proof)?;
+    if made_new != *new_root {
+        Err(ProofError::Root)
+    } else if made_old != *old_root {
+        Err(ProofError::OldRoot)
+    } else {
+        Ok(())
+    }
+}
+
+/// The old and the new root that the nodes of a consistency proof make. Where `old` is a power of two, the old one is what was put in.
+///
+/// # Errors
+/// [`ProofError`], for sizes without a proof and for a wrong number of nodes.
+pub fn consistency_roots(
+    (old, old_root): (u64, &NodeHash),
+    new: u64,
+    proof: &[NodeHash],
+) -> Result<(NodeHash, NodeHash), ProofError> {
+    let wrong_length = ProofError::Length { found: proof.len() };
+    if old >= new {
+        return Err(if old == 0 { ProofError::FromEmpty } else { ProofError::Shrinks { old, new } });
+    }
+    if old == 0 {
+        return Err(ProofError::FromEmpty);
     }
     let (mut place, mut last) = (old - 1, new - 1);
     while place & 1 == 1 {
@@ -175,16 +194,7 @@ pub fn verify_consistency(
         place >>= 1;
         last >>= 1;
     }
-    if last != 0 {
-        return Err(wrong_length);
-    }
-    if new_hash != *new_root {
-        Err(ProofError::Root)
-    } else if old_hash != *old_root {
-        Err(ProofError::OldRoot)
-    } else {
-        Ok(())
-    }
+    if last == 0 { Ok((old_hash, new_hash)) } else { Err(wrong_length) }
 }
 
 /// A complete subtree: the 2^`level` leaves from `index` · 2^`level` on.
