@@ -15,8 +15,9 @@
 //! | renewals and new keys | [`site`], [`pins`] |
 //! | what can be found, and what it means for the light | [`evidence`], [`verdict`], [`report`] |
 //!
-//! What is *not* checked: revocation, whether the logs published what they promised, other people's certificates
-//! for the same name. `docs/threat-model.md` says attacker by attacker what that leaves open.
+//! Whether the logs published what they promised is a second step, over the network: [`ct::publication`].
+//!
+//! What is *not* checked: revocation, other people's certificates for the same name. `docs/threat-model.md` says attacker by attacker what that leaves open.
 
 pub mod address;
 pub mod certificate;
