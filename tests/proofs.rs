@@ -1,6 +1,15 @@
 //! Merkle proofs, checkpoints and tiles: against vectors and real logs where they lie beside the project, against tlog_tiles and signed_note
 //! (Cloudflare's, written for their own logs) over made-up trees.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "a test that fails panics"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

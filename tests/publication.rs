@@ -1,17 +1,29 @@
 //! What becomes of a promise, against a simulated log of either kind: honest, young, broken, lying, forked; and what that costs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "a test that fails panics"
+)]
+
 use std::time::Duration;
 
 use doorlight::ct::heads::Heads;
 use doorlight::ct::publication::{Kept, Promises, Publication};
 use doorlight::evidence::{Check, Code, Evidence};
+use doorlight::examination::{Examination, Site};
 use doorlight::fetch::{Answer, FetchError};
+use doorlight::signature::SignatureCheck;
 use doorlight::time::{DAY, Timestamp};
 use doorlight::verdict::{REQUIRED, Verdict, verdict};
 use simulated_log::{SimulatedLog, block_on, now};
 
 #[path = "support/simulated_log.rs"]
 mod simulated_log;
+mod support;
 
 const BOTH: [bool; 2] = [false, true];
 
@@ -423,4 +435,49 @@ fn without_promises_nothing_is_asked() {
     let found = run(Promises::Entry { entry, promises: promises.collect() });
     assert_eq!(found.reports.iter().filter(|one| one.inclusion == Kept::Proven).count(), 8);
     assert_eq!(verdict(&found.evidence, &[Check::Inclusion]), Verdict::Unchecked);
+}
+
+/// From a certificate of the lab: what its logs promised is looked up, and the report decides anew.
+#[test]
+fn slow_evidence_is_added_to_the_report() {
+    let lab = doorlight_lab::scenario::Lab::new(time::OffsetDateTime::now_utc());
+    let world = support::lab_world(&lab);
+    let at = support::timestamp(lab.now);
+    let good = &lab.scenarios()[0];
+    let chain = doorlight::chain::Chain::read(&good.chain.concat()).unwrap();
+    let observation = support::observation(chain, doorlight_lab::scenario::HOST, at);
+    let pins = doorlight::pins::Pins::from_json(lab.pins().as_bytes()).unwrap();
+    let site = pins.site(&observation.address).map_or(Site::Unknown, Site::Record);
+    let required = [Check::Inclusion];
+    for also_required in [&[][..], &required] {
+        let knowledge = doorlight::examination::Knowledge { also_required, ..world.knowledge(site) };
+        let conclusion = Examination::new(&observation, knowledge).run(SignatureCheck::verify_natively);
+        let mut report = conclusion.report;
+        let grey = if also_required.is_empty() { Verdict::Trusted } else { Verdict::Unchecked };
+        assert_eq!(report.verdict, grey, "asked for and not there yet");
+        let Promises::Entry { promises, .. } = &conclusion.promises else { panic!("it has SCTs") };
+        assert_eq!(promises.len(), report.scts.len());
+
+        // Nobody answers for the lab's logs here.
+        let nobody = SimulatedLog::new(true, 1, 0);
+        let found =
+            block_on(doorlight::ct::publication::audit(&nobody, &conclusion.promises, &Heads::default(), at));
+        report.add(found.evidence, also_required);
+        report.publication = found.reports;
+        assert_eq!(report.verdict, grey, "not checked is never green where it was asked for");
+        assert_eq!(doorlight::report::Report::from_json(report.to_json().as_bytes()).as_ref(), Ok(&report));
+        assert!(report.to_text().contains("What the logs were asked"));
+    }
+    let knowledge = doorlight::examination::Knowledge { also_required: &required, ..world.knowledge(site) };
+    let conclusion = Examination::new(&observation, knowledge).run(SignatureCheck::verify_natively);
+    for (code, expected) in [
+        (Code::InclusionProven, Verdict::Trusted),
+        (Code::InclusionPending, Verdict::Trusted),
+        (Code::InclusionHeadStale, Verdict::Unchecked),
+        (Code::InclusionMissing, Verdict::Danger),
+    ] {
+        let mut report = conclusion.report.clone();
+        report.add(vec![Evidence::new(code)], &required);
+        assert_eq!(report.verdict, expected, "{code}");
+    }
 }

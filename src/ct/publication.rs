@@ -348,7 +348,7 @@ impl<H: Host> LookUp<'_, H> {
     async fn ask(&self, get: &Get) -> Result<Vec<u8>, FetchError> {
         let asked = self.questions.get();
         if asked >= MAX_QUESTIONS {
-            return Err(FetchError::Cancelled);
+            return Err(FetchError::TooManyQuestions { url: get.url.clone() });
         }
         self.questions.set(asked + 1);
         fetch::get(self.host, get).await
