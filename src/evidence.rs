@@ -37,6 +37,10 @@ pub enum Check {
     LogList,
     /// That the key is the one known for this address.
     Pin,
+    /// That the logs kept their promise and published it.
+    Inclusion,
+    /// That the logs show one history.
+    Consistency,
     /// That nobody else was given a certificate for the name.
     Issuances,
 }
@@ -57,6 +61,8 @@ impl Check {
             Self::CtPolicy => "ct-policy",
             Self::LogList => "log-list",
             Self::Pin => "pin",
+            Self::Inclusion => "inclusion",
+            Self::Consistency => "consistency",
             Self::Issuances => "issuances",
         }
     }
@@ -538,6 +544,52 @@ codes! {
         message "What was kept about this address cannot be read."
         meaning "It is damaged or of a newer version. It is kept aside, and not taken for 'nothing known'."
         action "Import your pins again from an export."
+
+    InclusionProven "inclusion-proven" Inclusion Pass
+        message "The logs proved that they published this certificate."
+        meaning "Each of them led from the certificate to a tree head that it has signed. Whoever watches the logs can see it."
+        action "Nothing."
+    InclusionPending "inclusion-pending" Inclusion Note
+        message "A log has not published this certificate yet, and still has time to."
+        meaning "A log may take as long as it has announced, mostly a minute or a day, from its promise to the entry."
+        action "Nothing. It is looked at again."
+    InclusionMissing "inclusion-missing" Inclusion Fail
+        message "A log promised to publish this certificate and did not."
+        meaning "The time it had for that is over, and the tree that it signed does not hold the certificate where it has to be. It may have been issued in secret."
+        action "Do not log in. At home, compare the fingerprint. If it is your certificate, get a new one and tell the log's operator."
+    InclusionHeadStale "inclusion-head-stale" Inclusion NotChecked
+        message "A log answered with an old state, so the proof of publication says too little."
+        meaning "Somebody may be holding back what the log says now, or the log is no longer looked after."
+        action "Check again later, or from another network."
+    InclusionNotChecked "inclusion-not-checked" Inclusion NotChecked
+        message "Whether the logs published this certificate could not be checked with all of them."
+        meaning "A log could not be reached, asked to be left alone, or gave an answer that proves nothing. The particulars name the log and the reason."
+        action "Check again later, or from another network."
+    InclusionNoPromise "inclusion-no-promise" Inclusion NotChecked
+        message "There is no genuine promise of a known log to look up."
+        meaning "Without one, no log can be asked for the certificate. See the findings about the signatures of logs."
+        action "See there."
+    InclusionNotExpected "inclusion-not-expected" Inclusion Note
+        message "The certificate is in no public log, as is usual under a root of one's own."
+        meaning "Only public authorities send their certificates to the logs."
+        action "Nothing."
+
+    ConsistencyProven "consistency-proven" Consistency Pass
+        message "The logs show the same history as when they were seen before."
+        meaning "What they have signed now contains everything that they had signed then, in the same order."
+        action "Nothing."
+    ConsistencyFirstSight "consistency-first-sight" Consistency Note
+        message "A log was seen for the first time; what it shows is remembered."
+        meaning "From now on it has to prove that it goes on from there."
+        action "Nothing."
+    ConsistencyContradiction "consistency-contradiction" Consistency Fail
+        message "A log has signed two histories that exclude each other."
+        meaning "It shows different people different things, so nothing that it promises counts. Both signatures are kept, and anybody can check them."
+        action "Do not log in before you have compared the fingerprint at home. Pass the kept evidence on to the log's operator and to browser makers."
+    ConsistencyNotChecked "consistency-not-checked" Consistency NotChecked
+        message "Whether a log shows the same history as before could not be checked."
+        meaning "A log could not be reached, or gave an answer that proves nothing. The particulars name the log and the reason. Its word is kept and asked about again."
+        action "Check again later, or from another network."
 
     IssuancesAllYours "issuances-all-yours" Issuances Pass
         message "Every valid certificate that the monitors know for your name is yours."

@@ -16,6 +16,7 @@ use crate::certificate::{Certificate, ReadError, SubjectName};
 use crate::chain::Chain;
 use crate::ct::log_list::{Log, LogList, LogLists, Provenance};
 use crate::ct::policy::{Policy, Promise};
+use crate::ct::publication::{self, Promises};
 use crate::ct::sct::{Sct, SctError, SignedEntry, parse_list};
 use crate::evidence::{Check, Code, Evidence, Outcome};
 use crate::path::{self, Path, PathError, Plan};
@@ -103,6 +104,15 @@ pub struct Examination<'a> {
     sct_checks: Vec<(Vec<u8>, Vec<Promised<'a>>)>,
 }
 
+/// The checks without which no light is green, for something seen in this way.
+pub(crate) fn required(seen: Seen, also_required: &[Check]) -> Vec<Check> {
+    let mut required = [REQUIRED, also_required].concat();
+    if seen != Seen::File {
+        required.push(Check::Possession);
+    }
+    required
+}
+
 /// What can be said of an SCT before its signature is checked.
 #[derive(Clone, Debug)]
 struct Promised<'a> {
@@ -128,6 +138,8 @@ pub struct Conclusion {
     pub report: Report,
     /// What it means for the site record; see [`SiteRecord::remember`].
     pub continuity: Option<Continuity>,
+    /// What the logs can be asked about; see [`publication::audit`].
+    pub promises: Promises,
 }
 
 impl<'a> Examination<'a> {
@@ -219,9 +231,8 @@ impl<'a> Examination<'a> {
         };
 
         let mut evidence = vec![self.certificate_evidence()];
-        let mut required = [REQUIRED, self.knowledge.also_required].concat();
+        let required = required(self.observation.seen, self.knowledge.also_required);
         if self.observation.seen != Seen::File {
-            required.push(Check::Possession);
             evidence.push(self.possession_evidence());
         }
         evidence.extend(self.name_evidence());
@@ -234,9 +245,49 @@ impl<'a> Examination<'a> {
             self.log_list_evidence(list),
             self.pin_evidence(continuity),
         ]);
+        let promises = self.promises(&scts, self.leaf_issuer(&path, answers), under_added_root);
         let scts = scts.into_iter().map(|one| one.report).collect();
         let report = Report::new(self.observation, CertificateReport::new(leaf), evidence, scts, &required);
-        Conclusion { report, continuity }
+        Conclusion { report, continuity, promises }
+    }
+
+    /// What the logs promised with a good signature.
+    fn promises(
+        &self,
+        judged: &[JudgedSct<'_>],
+        issuer: Option<Vec<u8>>,
+        under_added_root: bool,
+    ) -> Promises {
+        let Some(Ok(scts)) = &self.scts else {
+            return if under_added_root && self.scts.is_none() {
+                Promises::NotExpected
+            } else {
+                Promises::None
+            };
+        };
+        let leaf = self.observation.chain.leaf();
+        let Some(entry) = issuer.and_then(|issuer| SignedEntry::embedded(leaf, &issuer).ok()) else {
+            return Promises::None;
+        };
+        let lists = self.knowledge.log_lists;
+        let promises = scts
+            .iter()
+            .zip(judged)
+            .filter(|(_, judged)| judged.report.signature == SctSignature::Valid)
+            .filter_map(|(sct, _)| {
+                let (log, _) = lists.log(&sct.log_id, self.observation.at)?;
+                Some(publication::Promise { sct: sct.clone(), log: log.clone() })
+            })
+            .collect();
+        Promises::Entry { entry, promises }
+    }
+
+    /// The key of the leaf's true issuer: the one on the path, else whoever signed the leaf.
+    fn leaf_issuer(&self, path: &Result<Path, PathError>, answers: &Answers) -> Option<Vec<u8>> {
+        match path {
+            Ok(path) => Some(path.issuer_spki.clone()),
+            Err(_) => self.plan.leaf_issuer(answers),
+        }
     }
 
     fn certificate_evidence(&self) -> Evidence {
@@ -268,11 +319,9 @@ impl<'a> Examination<'a> {
     /// Judges each SCT by the leaf's true issuer: the one on the path, else whoever signed the leaf. Without one they are not judged.
     fn sct_reports(&self, path: &Result<Path, PathError>, answers: &Answers) -> Vec<JudgedSct<'_>> {
         let Some(Ok(scts)) = &self.scts else { return Vec::new() };
-        let issuer = match path {
-            Ok(path) => Some(path.issuer_spki.clone()),
-            Err(_) => self.plan.leaf_issuer(answers),
-        };
-        let promised = issuer.and_then(|issuer| self.sct_checks.iter().find(|(spki, _)| *spki == issuer));
+        let promised = self
+            .leaf_issuer(path, answers)
+            .and_then(|issuer| self.sct_checks.iter().find(|(spki, _)| *spki == issuer));
         let lists = self.knowledge.log_lists;
         let at = self.observation.at;
         scts.iter()

@@ -85,6 +85,12 @@ pub enum FetchError {
         /// What was asked for.
         url: String,
     },
+    /// As many questions were asked as one look-up may ask.
+    #[error("{url} was not asked: the look-up has taken too many questions already")]
+    TooManyQuestions {
+        /// What would have been asked for.
+        url: String,
+    },
     /// Whoever wanted to know has gone.
     #[error("the look-up was ended")]
     Cancelled,
@@ -100,6 +106,7 @@ impl FetchError {
             Self::Status { .. } => "status",
             Self::RateLimited { .. } => "rate-limited",
             Self::NotAllowed { .. } => "not-allowed",
+            Self::TooManyQuestions { .. } => "too-many-questions",
             Self::Cancelled => "cancelled",
         }
     }

@@ -16,7 +16,9 @@
 //! | who else has a certificate for the name | [`ct::monitor`], [`issuance`], [`watch`], the picture of it in [`timeline`], whom to write to in [`authority`] |
 //! | what can be found, and what it means for the light | [`evidence`], [`verdict`], [`report`] |
 //!
-//! What is *not* checked: revocation, whether the logs published what they promised. `docs/threat-model.md` says attacker by attacker what that leaves open.
+//! Whether the logs published what they promised is a second step, over the network: [`ct::publication`]; so is the watch on other people's certificates.
+//!
+//! What is *not* checked: revocation. `docs/threat-model.md` says attacker by attacker what that leaves open.
 
 pub mod address;
 pub mod authority;

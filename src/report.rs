@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, Host};
 use crate::certificate::{Certificate, SubjectName};
 use crate::ct::log_list::Log;
+use crate::ct::publication::{History, Kept, PublicationReport};
 use crate::ct::sct::Sct;
 use crate::evidence::{Check, Code, Evidence, Outcome};
-use crate::examination::{Observation, Seen};
+use crate::examination::{Observation, Seen, required};
 use crate::fingerprint::{CertificateSha1, CertificateSha256, SpkiSha256};
 use crate::text::printable;
 use crate::time::Timestamp;
@@ -68,6 +69,9 @@ pub struct Report {
     pub evidence: Vec<Evidence>,
     /// The logs' promises in the certificate.
     pub scts: Vec<SctReport>,
+    /// What became of them, promise by promise; empty where the logs were not asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publication: Vec<PublicationReport>,
 }
 
 /// The certificate in brief.
@@ -218,7 +222,21 @@ impl Report {
             certificate: None,
             evidence,
             scts: Vec::new(),
+            publication: Vec::new(),
         }
+    }
+
+    /// Takes in what was found later, and decides anew. Slow evidence can only be added: what speaks against the certificate never
+    /// goes away by it, and the light turns to Danger or grey at most, or from grey to what the fast evidence said. `also_required` has to be what the
+    /// examination was asked for. After a look that ended "not checked", the next one is added to the report as the examination made it.
+    pub fn add(&mut self, evidence: Vec<Evidence>, also_required: &[Check]) {
+        self.evidence.extend(evidence);
+        let required = match self.certificate {
+            Some(_) => required(self.seen, also_required),
+            None => vec![Check::Certificate],
+        };
+        self.verdict = verdict(&self.evidence, &required);
+        self.decided_by = deciding(&self.evidence, &required).into_iter().map(|one| one.code).collect();
     }
 
     /// Reads a report that was exported. What it says is what somebody wrote into it: it is shown as such, never
@@ -292,6 +310,29 @@ impl Report {
                     SctSignature::NotChecked => "signature not checked",
                 };
                 writeln!(out, "  {}  {log} ({operator}, {state}): {signature}", sct.timestamp)?;
+            }
+        }
+        if !self.publication.is_empty() {
+            writeln!(out, "\nWhat the logs were asked")?;
+            for one in &self.publication {
+                let inclusion = match one.inclusion {
+                    Kept::Proven => "published",
+                    Kept::Pending => "not published yet",
+                    Kept::Missing => "NOT PUBLISHED",
+                    Kept::NotChecked => "not checked",
+                };
+                let consistency = match one.consistency {
+                    History::Proven => "same history as before",
+                    History::FirstSight => "first seen",
+                    History::Contradiction => "TWO HISTORIES",
+                    History::NotChecked => "history not checked",
+                };
+                writeln!(
+                    out,
+                    "  {} ({}): {inclusion}, {consistency}",
+                    printable(&one.log),
+                    printable(&one.operator)
+                )?;
             }
         }
         writeln!(out, "\nFindings")?;

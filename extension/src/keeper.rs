@@ -408,7 +408,7 @@ impl Keeper {
         };
         let record = self.record(address);
         let mut intermediates = self.kept.borrow().intermediates.clone();
-        let Conclusion { mut report, mut continuity } =
+        let Conclusion { mut report, mut continuity, .. } =
             self.examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates).await;
         for _ in 0..intermediates::MAX_FETCHES {
             let fetched = intermediates::fetch(&report).await;
@@ -416,7 +416,7 @@ impl Keeper {
                 break;
             }
             intermediates.extend(fetched);
-            Conclusion { report, continuity } =
+            Conclusion { report, continuity, .. } =
                 self.examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates).await;
         }
         if report.verdict == Verdict::Trusted {

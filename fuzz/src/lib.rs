@@ -40,9 +40,10 @@ mod tests {
     /// A seed that is refused at the door leads nowhere: they have to follow the formats.
     #[test]
     fn seeds_are_read() {
-        use doorlight::{chain::Chain, ct::log_list, ct::sct, pins::Pins, report::Report};
+        use doorlight::ct::{checkpoint, heads, log_list, rfc6962, sct};
+        use doorlight::{chain::Chain, pins::Pins, report::Report};
         type Reader = fn(&[u8]) -> bool;
-        let readers: [(&str, Reader); 5] = [
+        let readers: [(&str, Reader); 8] = [
             ("certificate", |bytes| Chain::read(bytes).is_ok()),
             ("sct_list", |bytes| sct::parse_list(bytes).is_ok()),
             ("log_list", |bytes| {
@@ -51,6 +52,15 @@ mod tests {
             }),
             ("pins", |bytes| Pins::from_json(bytes).is_ok()),
             ("report", |bytes| Report::from_json(bytes).is_ok()),
+            ("checkpoint", |bytes| checkpoint::parse(bytes, "log.example/a", &[9; 32]).is_ok()),
+            ("tile", |bytes| bytes.len() == 4 + 32 + 3 * 32),
+            ("rfc6962", |bytes| {
+                rfc6962::parse_sth(bytes).is_ok()
+                    || rfc6962::parse_proof(bytes).is_ok()
+                    || rfc6962::parse_consistency(bytes).is_ok()
+                    || rfc6962::parse_entry(bytes).is_ok()
+                    || heads::Heads::from_json(bytes).is_ok()
+            }),
         ];
         for (target, is_read) in readers {
             let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);

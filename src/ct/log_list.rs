@@ -5,17 +5,23 @@
 //! A plain array of `{log_id, key, description, operator}` is read too: a set of keys, which verifies
 //! signatures and judges nothing.
 
+use core::time::Duration;
+
 use base64ct::{Base64, Encoding};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::address::Address;
 use crate::ct::sct::LogId;
 use crate::signature::{Algorithm, Hash, PublicKey, SignatureCheck};
 use crate::text::printable;
-use crate::time::{CLOCK_SKEW, Timestamp};
+use crate::time::{CLOCK_SKEW, DAY, Timestamp};
 
 /// The largest list that is read, in bytes. The real one has 40 to 170 KB.
 pub const MAX_LIST: usize = 4 << 20;
+
+/// The longest merge delay that is believed: a list that says a year would excuse everything. Real ones are a day or a minute.
+const MAX_MMD: Duration = DAY;
 
 /// The key that signs Google's list: RSA-4096, SubjectPublicKeyInfo in base64. Published with the list at
 /// `www.gstatic.com/ct/log_list/v3/log_list_pubkey.pem`;
@@ -133,6 +139,70 @@ pub struct Log {
     pub previous_operators: Vec<(String, Timestamp)>,
     /// Its state; `None` in sets of keys and for test logs.
     pub state: Option<LogState>,
+    /// Where it is asked; `None` where the list does not say so in a way that is accepted.
+    pub access: Option<Access>,
+    /// The maximum merge delay: how long after an SCT the entry may be missing (RFC 6962 section 3).
+    pub mmd: Duration,
+}
+
+/// Where and how a log is asked. The URLs are without a trailing slash; `https`, or `http` on loopback.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// By the questions of RFC 6962 section 4.
+    Rfc6962 {
+        /// What stands before `/ct/v1/`.
+        url: String,
+    },
+    /// By tiles (c2sp.org/static-ct-api).
+    Tiled {
+        /// Where CAs hand in; the log's name in its checkpoints, without the scheme.
+        submission_url: String,
+        /// Where everybody reads.
+        monitoring_url: String,
+    },
+}
+
+impl Access {
+    /// The URL that questions go to.
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Rfc6962 { url } => url,
+            Self::Tiled { monitoring_url, .. } => monitoring_url,
+        }
+    }
+
+    fn read(entry: &Value) -> Option<Self> {
+        if let Some(url) = text(entry, "url") {
+            return Some(Self::Rfc6962 { url: log_url(url)? });
+        }
+        Some(Self::Tiled {
+            submission_url: log_url(text(entry, "submission_url")?)?,
+            monitoring_url: log_url(text(entry, "monitoring_url")?)?,
+        })
+    }
+}
+
+/// The longest URL of a log that is accepted.
+const MAX_URL: usize = 256;
+
+/// The URL of a log without its trailing slash, if it is `https` (on loopback `http` too), names host, port and path and nothing else.
+fn log_url(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let bare = text.trim_end_matches('/');
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let address: Address = authority.parse().ok()?;
+    let host = address.host.as_str();
+    let is_loopback = host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse().is_ok_and(|ip: core::net::IpAddr| ip.is_loopback());
+    let is_plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~/".contains(&c);
+    let climbs = path.split('/').any(|part| part == "." || part == "..");
+    let accepted = (scheme == "https" || (scheme == "http" && is_loopback))
+        && text.len() <= MAX_URL
+        && authority.bytes().all(|c| is_plain(c) || b":[]".contains(&c))
+        && path.bytes().all(is_plain)
+        && !climbs;
+    accepted.then(|| bare.to_owned())
 }
 
 impl Log {
@@ -239,6 +309,11 @@ impl Log {
             operator: printable(operator.or_else(|| text(entry, "operator")).unwrap_or_default()),
             previous_operators,
             state,
+            access: Access::read(entry),
+            mmd: entry
+                .get("mmd")
+                .and_then(Value::as_u64)
+                .map_or(DAY, |mmd| Duration::from_secs(mmd).min(MAX_MMD)),
         })
     }
 }
@@ -336,6 +411,30 @@ mod tests {
         let parsed = LogList::parse(list.to_string().as_bytes(), Provenance::Unsigned).unwrap();
         assert_eq!(parsed.skipped, 4);
         assert!(before > 3);
+    }
+
+    #[test]
+    fn urls_of_logs_are_plain() {
+        for (url, expected) in [
+            ("https://log.example/2026h1/", Some("https://log.example/2026h1")),
+            ("https://log.example:8443", Some("https://log.example:8443")),
+            ("http://127.0.0.1:8080/a", Some("http://127.0.0.1:8080/a")),
+            ("http://[::1]:8080/a", Some("http://[::1]:8080/a")),
+            ("http://log.example/", None),
+            ("https://user@log.example/", None),
+            ("https://log.example/?a", None),
+            ("https://log.example/#a", None),
+            ("https://log.example/../a", None),
+            ("https://log.example/a b", None),
+            ("https:///a", None),
+            ("ftp://log.example/", None),
+            ("log.example", None),
+        ] {
+            assert_eq!(log_url(url).as_deref(), expected, "{url}");
+        }
+        let list = LogList::parse(SHIPPED.as_bytes(), Provenance::Shipped).unwrap();
+        assert!(list.logs.iter().all(|log| log.access.is_some()));
+        assert!(list.logs.iter().any(|log| matches!(log.access, Some(Access::Tiled { .. }))));
     }
 
     #[test]

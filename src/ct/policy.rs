@@ -127,6 +127,8 @@ mod tests {
             operator: operator.into(),
             previous_operators: Vec::new(),
             state: Some(LogState { kind, since: Timestamp::from_secs(since) }),
+            access: None,
+            mmd: DAY,
         }
     }
 

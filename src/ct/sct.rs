@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use x509_cert::ext::pkix::{SignedCertificateTimestamp, SignedCertificateTimestampList, sct};
 
 use crate::certificate::Certificate;
+use crate::ct::merkle::{self, NodeHash};
 use crate::signature::{Hash, PublicKey, SignatureCheck};
 use crate::time::Timestamp;
 
@@ -30,7 +31,7 @@ pub enum SctError {
 }
 
 /// One SCT of version 1.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sct {
     /// Which log promised.
     pub log_id: LogId,
@@ -159,7 +160,18 @@ impl Sct {
     /// The `digitally-signed struct` of RFC 6962 section 3.2.
     fn signed_data(&self, entry: &SignedEntry) -> Vec<u8> {
         // sct_version v1, signature_type certificate_timestamp
-        let mut out = vec![0, 0];
+        self.versioned_entry([0, 0], entry)
+    }
+
+    /// The hash under which the log has to hold `entry`: of the MerkleTreeLeaf of RFC 6962 section 3.4, which repeats the SCT's time and extensions.
+    pub fn leaf_hash(&self, entry: &SignedEntry) -> NodeHash {
+        // version v1, leaf_type timestamped_entry: by chance the same two bytes as in what is signed.
+        merkle::leaf_hash(&self.versioned_entry([0, 0], entry))
+    }
+
+    /// Two bytes that say what it is, and a TimestampedEntry.
+    fn versioned_entry(&self, kind: [u8; 2], entry: &SignedEntry) -> Vec<u8> {
+        let mut out = kind.to_vec();
         out.extend_from_slice(&self.raw_timestamp.to_be_bytes());
         entry.write(&mut out);
         // They were read from a field of the same form, so the length fits.

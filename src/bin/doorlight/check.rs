@@ -180,7 +180,7 @@ fn check_address(
             Site::Unreadable
         }
     };
-    let Conclusion { report, continuity } = setting.judge(&observation, site);
+    let Conclusion { report, continuity, .. } = setting.judge(&observation, site);
     let is_kept_here = arguments.site.is_none() && matches!(site, Site::Record(_));
     let mut saved = Ok(());
     if let (true, Some(continuity)) = (is_kept_here, continuity) {
