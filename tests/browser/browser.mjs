@@ -170,7 +170,8 @@ export async function launch(kind, lab, options = {}) {
 
 /** Goes somewhere, and waits until the tab has loaded it or stands at the gate, which Firefox's driver does not notice. */
 export async function go(page, url, { within = 8000 } = {}) {
-    if (await isAtGate(page)) await page.goto("about:blank");
+    // The gate may go on by itself at the same moment; Firefox's driver never hears of the end of the other navigation then.
+    if (await isAtGate(page)) await page.goto("about:blank", { timeout: 3000 }).catch(() => {});
     const gone = page.goto(url, { timeout: within }).catch(() => {});
     let isDone = false;
     const atGate = async () => {

@@ -70,6 +70,8 @@ let own;
 let tabs = [];
 let number = 0;
 let missed = 0;
+// Samples for which there was no worker to measure.
+let unmeasured = 0;
 let step = "start";
 let steps = 0;
 /** What is behind the address; whether a check has ended since it changed; whether the gate has seen that it is bad. */
@@ -410,17 +412,15 @@ async function sample() {
         }),
     );
     if (KIND === "chromium") {
-        // A worker that a step killed may end only now; the next one is measured then.
-        for (let tries = 3; tries > 0 && one.heap === undefined; tries--) {
-            try {
-                const worker = await own.browser.targets().find((target) => target.type() === "service_worker" && target.url().startsWith(own.base)).worker();
-                await worker.client.send("HeapProfiler.collectGarbage");
-                one.wasm = await worker.evaluate(() => globalThis.soakMemory?.buffer.byteLength);
-                one.heap = (await worker.client.send("Runtime.getHeapUsage")).usedSize;
-            } catch (error) {
-                if (tries === 1) throw error;
-                await own.status();
-            }
+        // A worker that a step killed may end in the middle of this; its heap is not counted then.
+        const worker = own.browser.targets().findLast((target) => target.type() === "service_worker" && target.url().startsWith(own.base));
+        try {
+            const { client } = await worker.worker();
+            await client.send("HeapProfiler.collectGarbage");
+            one.heap = (await client.send("Runtime.getHeapUsage")).usedSize;
+            one.wasm = (await client.send("Runtime.evaluate", { expression: "globalThis.soakMemory?.buffer.byteLength", returnByValue: true })).result.value;
+        } catch {
+            unmeasured++;
         }
     }
     samples.push(one);
@@ -496,6 +496,7 @@ ${KIND}, seed ${SEED}: ${steps} steps in ${((Date.now() - began) / 60_000).toFix
   all processes, MB:               ${range("resident", 1 << 20)}
   longest wait for a sign or rule: ${longestWrong} ms
   starts that the driver missed:   ${missed}
+  samples without the heap:        ${unmeasured} of ${samples.length}
   errors and rejections: ${troubles.length}`);
 const kinds = new Map();
 for (const trouble of troubles) {
