@@ -6,6 +6,7 @@
 //! alone, the picture follows the light or dark scheme of its reader.
 
 use core::fmt::Write as _;
+use serde::{Deserialize, Serialize};
 
 use crate::address::Host;
 use crate::certificate::Certificate;
@@ -23,7 +24,7 @@ pub const MAX_ALARMS: usize = 76;
 const MAX_ISSUER: usize = 24;
 
 /// One certificate in the picture.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Bar {
     /// The name of the issuance.
     pub id: String,
@@ -52,7 +53,7 @@ pub struct Bar {
 }
 
 /// The picture as data.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Timeline {
     /// Whose name it is about.
     pub host: Host,

@@ -111,6 +111,9 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
             let trouble = start_afresh(keeper).await.err();
             json(overview(keeper, trouble).await)
         }
+        Request::Audit { address } | Request::Acknowledge { address, .. } => {
+            json(status(keeper, &address, None).await)
+        }
         Request::SelfTest { address } => json(self_test(keeper, &address).await),
     }
 }
@@ -213,6 +216,7 @@ fn no_address(keeper: &Keeper) -> Status {
         since: None,
         exception_since: None,
         record: None,
+        watch: None,
         trouble: keeper.not_stored.borrow().clone(),
     }
 }
@@ -251,6 +255,7 @@ async fn status(keeper: &Rc<Keeper>, address: &Address, trouble: Option<Trouble>
         since: since.filter(|_| is_guarded),
         exception_since: exception.map(|one| one.since),
         record: keeper.record(address),
+        watch: None,
         trouble: trouble.or(stored).or(unreadable).or(unusable),
     }
 }

@@ -51,6 +51,12 @@ pub enum Event {
     KeptAside,
     /// Storing failed.
     NotStored,
+    /// A certificate with a key that is not the user's was found.
+    Issuance,
+    /// The user said that it is known.
+    Acknowledged,
+    /// A newer list of logs was taken over.
+    LogListRenewed,
 }
 
 /// Adds an entry.

@@ -1,13 +1,16 @@
 //! What the pages and the content script ask of the background, and what it answers: plain JSON through `runtime.sendMessage`.
 
 use doorlight::address::Address;
+use doorlight::ct::publication::PublicationReport;
 use doorlight::report::Report;
 use doorlight::site::SiteRecord;
 use doorlight::time::Timestamp;
+use doorlight::timeline::Timeline;
+use doorlight::watch::Looks;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Entry;
-use crate::settings::Settings;
+use crate::settings::{Consent, Settings};
 
 /// A question. Only [`Request::Hello`] may come from a content script; see [`Request::is_for_pages`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -101,6 +104,20 @@ pub enum Request {
     },
     /// Starts afresh after stored values could not be read; what was there stays kept aside. Answered with [`Overview`].
     StartAfresh,
+    /// Ask the logs and monitors now that the user allowed for an address. Answered with [`Status`].
+    Audit {
+        /// Which address.
+        address: Address,
+    },
+    /// The user knows a certificate with a key that is not pinned, or takes that back. Answered with [`Status`].
+    Acknowledge {
+        /// Which address.
+        address: Address,
+        /// Which one: [`Alarm::id`].
+        id: String,
+        /// False: it is to be told again.
+        is_known: bool,
+    },
     /// Shows that everything works for an address. Answered with [`SelfTest`].
     SelfTest {
         /// Which address.
@@ -168,8 +185,79 @@ pub struct Status {
     pub exception_since: Option<Timestamp>,
     /// What is remembered.
     pub record: Option<SiteRecord>,
+    /// What the logs and monitors say; `None` for an address that is not guarded.
+    pub watch: Option<Box<Watch>>,
     /// What could not be done, in words for the user.
     pub trouble: Option<Trouble>,
+}
+
+/// What the logs and the monitors say about an address. What it means is in the report's evidence (`inclusion`, `consistency`, `issuances`).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Watch {
+    /// Whom the user allowed to be asked.
+    pub consent: Consent,
+    /// The host patterns that asking each of them needs permission for.
+    pub needs: Needs,
+    /// Those of them that were agreed to and that the browser has no permission for.
+    pub missing: Vec<String>,
+    /// True while they are being asked.
+    pub is_running: bool,
+    /// When the logs were asked last.
+    pub proven_at: Option<Timestamp>,
+    /// What they proved, SCT by SCT, about the certificate that was presented then.
+    pub publication: Vec<PublicationReport>,
+    /// The monitors' last looks.
+    pub looks: Vec<Looks>,
+    /// When somebody is asked again; `None` where nobody is.
+    pub due: Option<Timestamp>,
+    /// The certificates for the name.
+    pub timeline: Timeline,
+    /// Those with a key that is not the user's, newest first, acknowledged ones too.
+    pub alarms: Vec<Alarm>,
+}
+
+/// Host patterns by source.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Needs {
+    /// Of the logs that a certificate may be in now.
+    pub logs: Vec<String>,
+    /// Of Cert Spotter.
+    pub cert_spotter: Vec<String>,
+    /// Of crt.sh.
+    pub crt_sh: Vec<String>,
+    /// Of the list of logs.
+    pub log_list: Vec<String>,
+}
+
+/// A certificate for the name with a key that is not the user's. Everything is safe to show.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Stays the same; also names the notification.
+    pub id: String,
+    /// Who issued it.
+    pub issuer: String,
+    /// Its serial number, hexadecimal.
+    pub serial: String,
+    /// The names it is for, at most a few.
+    pub names: Vec<String>,
+    /// From when it is valid.
+    pub not_before: Timestamp,
+    /// Until when.
+    pub not_after: Timestamp,
+    /// SHA-256 of its key, where a monitor said it.
+    pub spki_sha256: Option<String>,
+    /// True where it may be the renewal of a home that changes its key.
+    pub may_be_renewal: bool,
+    /// True where the user said that it is known.
+    pub is_acknowledged: bool,
+    /// True where it has expired or was revoked.
+    pub has_ended: bool,
+    /// Whom to write to, an e-mail address; `None` where it is not known.
+    pub report_to: Option<String>,
+    /// A letter to the authority.
+    pub letter: String,
+    /// CAA records that allow the authorities of the user's own certificates alone.
+    pub caa: Vec<String>,
 }
 
 /// What could not be done.

@@ -1,7 +1,9 @@
 //! What the user can choose.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
+use doorlight::address::Address;
 use serde::{Deserialize, Serialize};
 
 /// How long a good check may be reused at most.
@@ -21,6 +23,32 @@ pub struct Settings {
     pub roots: String,
     /// A list of logs in the place of the one that is shipped, JSON; empty for none.
     pub log_list: String,
+    /// Whom to ask about each address beside the address itself. Nobody is asked about one that is not named here.
+    pub consents: BTreeMap<Address, Consent>,
+    /// True: no green before the logs have proven that they published the certificate (`inclusion`).
+    pub requires_proof: bool,
+    /// True: the list of logs is fetched anew once a day, and believed where its signature is good.
+    pub renews_log_list: bool,
+    /// Where the list is fetched; empty for its publisher. The signature is beside it, `.sig` in the place of `.json`.
+    pub log_list_url: String,
+    /// The key that has to have signed it, SubjectPublicKeyInfo in PEM; empty for its publisher's.
+    pub log_list_key: String,
+    /// The Cert Spotter that is asked; empty for the public one.
+    pub cert_spotter: String,
+    /// The crt.sh that is asked; empty for the public one.
+    pub crt_sh: String,
+}
+
+/// Whom the user allowed to be asked about an address. Each learns something by it: `docs/privacy.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Consent {
+    /// The logs that promised to publish the certificate.
+    pub logs: bool,
+    /// Cert Spotter.
+    pub cert_spotter: bool,
+    /// crt.sh.
+    pub crt_sh: bool,
 }
 
 /// The version of the format that is written.
@@ -34,6 +62,13 @@ impl Default for Settings {
             requires_ct: false,
             roots: String::new(),
             log_list: String::new(),
+            consents: BTreeMap::new(),
+            requires_proof: false,
+            renews_log_list: false,
+            log_list_url: String::new(),
+            log_list_key: String::new(),
+            cert_spotter: String::new(),
+            crt_sh: String::new(),
         }
     }
 }
