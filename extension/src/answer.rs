@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use doorlight::address::{Address, Host};
-use doorlight::certificate::{Certificate, split};
-use doorlight::chain::Chain;
+use doorlight::certificate::Certificate;
 use doorlight::evidence::Code;
 use doorlight::examination;
 use doorlight::fingerprint::{Fingerprint, SpkiSha256};
@@ -20,10 +19,10 @@ use crate::api;
 use crate::events::address_of;
 use crate::gate;
 use crate::journal::Event;
-use crate::keeper::{Believed, Keeper, asks_for_key};
+use crate::keeper::{Believed, Keeper, asks_for_key, last_chain};
 use crate::light;
 use crate::message::{Exported, Light, Overview, Passage, Request, SelfTest, SelfTestStep, Status, Trouble};
-use crate::settings::Settings;
+use crate::settings::{Consent, Settings};
 use crate::standing::{Standing, opens};
 use crate::store;
 
@@ -111,7 +110,15 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
             let trouble = start_afresh(keeper).await.err();
             json(overview(keeper, trouble).await)
         }
-        Request::Audit { address } | Request::Acknowledge { address, .. } => {
+        Request::Audit { address } => {
+            if last_chain(keeper, &address).is_none() {
+                keeper.check(&address).await;
+            }
+            keeper.audit(&address, true).await;
+            json(status(keeper, &address, None).await)
+        }
+        Request::Acknowledge { address, id, is_known } => {
+            keeper.acknowledge(&address, &id, is_known).await;
             json(status(keeper, &address, None).await)
         }
         Request::SelfTest { address } => json(self_test(keeper, &address).await),
@@ -179,7 +186,7 @@ async fn enter(keeper: &Rc<Keeper>, url: &str, sender: &Sender) -> Passage {
         return Passage { is_open: false, is_leaving: false, status: Some(Box::new(no_address(keeper))) };
     };
     let mut found = if url.starts_with("http:") && keeper.is_host_guarded(&address.host) {
-        let mut found = status(keeper, &address, None).await;
+        let mut found = standing(keeper, &address, None).await;
         found.report = Some(examination::unseen(&address, now(), Code::TransportPlain, url));
         found.light = Light::Danger;
         found
@@ -190,7 +197,7 @@ async fn enter(keeper: &Rc<Keeper>, url: &str, sender: &Sender) -> Passage {
         {
             keeper.check(&address).await;
         }
-        status(keeper, &address, None).await
+        standing(keeper, &address, None).await
     };
     let is_open = url.starts_with("https:") && found.has_permission && keeper.way(&address).is_open();
     if let (false, Some(tab)) = (is_open, sender.tab) {
@@ -236,7 +243,13 @@ async fn status_of_url(keeper: &Rc<Keeper>, url: &str) -> Status {
     }
 }
 
+/// What is known, with what logs and monitors say.
 async fn status(keeper: &Rc<Keeper>, address: &Address, trouble: Option<Trouble>) -> Status {
+    let watch = keeper.watch(address).await.map(Box::new);
+    Status { watch, ..standing(keeper, address, trouble).await }
+}
+
+async fn standing(keeper: &Rc<Keeper>, address: &Address, trouble: Option<Trouble>) -> Status {
     let Standing { report, fresh_until, since, exception, .. } = keeper.standing(address);
     let is_guarded = keeper.is_guarded(address);
     let is_open = keeper.way(address).is_open();
@@ -312,6 +325,13 @@ async fn guard(keeper: &Rc<Keeper>, address: &Address) -> Status {
 async fn unguard(keeper: &Rc<Keeper>, address: &Address) -> Option<Trouble> {
     keeper.change_pins(|pins| pins.remove(address)).await?;
     keeper.standings.borrow_mut().remove(address);
+    keeper.forget_audits(address).await;
+    if keeper.consent(address) != Consent::default() {
+        let mut settings = keeper.kept.borrow().settings.clone();
+        settings.consents.remove(address);
+        keeper.stored(store::save_settings(&settings).await);
+        keeper.kept.borrow_mut().settings = settings;
+    }
     keeper.set_gate().await;
     if !keeper.is_host_guarded(&address.host) {
         // A permission that stays is not asked for again; it does no harm.
@@ -319,12 +339,6 @@ async fn unguard(keeper: &Rc<Keeper>, address: &Address) -> Option<Trouble> {
     }
     keeper.note(Some(address), Event::Unguarded, String::new()).await;
     keeper.set_guard().await.err().map(|error| trouble("gate-not-set", error))
-}
-
-/// The chain of the last check.
-fn last_chain(keeper: &Keeper, address: &Address) -> Option<Chain> {
-    let ders = split(keeper.standing(address).pem.as_bytes()).ok()?;
-    Chain::presented(&ders).ok()
 }
 
 async fn accept(keeper: &Rc<Keeper>, address: &Address, sha256: &str) -> Result<(), Trouble> {
@@ -397,9 +411,7 @@ async fn except(
         standing.except(reuse, now());
     }
     keeper.set_gate().await;
-    let codes = keeper.standing(address).report.map(|report| report.decided_by).unwrap_or_default();
-    let codes = codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ");
-    keeper.note(Some(address), Event::Exception, codes).await;
+    keeper.note(Some(address), Event::Exception, keeper.codes(address)).await;
     Ok(())
 }
 
@@ -422,6 +434,11 @@ async fn change(keeper: &Rc<Keeper>, settings: Settings) -> Result<(), Trouble> 
     // What was judged by other rules counts no longer.
     keeper.expire(None).await;
     keeper.renew().await;
+    keeper.set_audit_alarm().await;
+    spawn_local({
+        let keeper = Rc::clone(keeper);
+        async move { keeper.audit_due().await }
+    });
     Ok(())
 }
 

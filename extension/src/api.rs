@@ -3,6 +3,8 @@
 //! Arguments and answers are JSON. A missing function or a refused call is an [`ApiError`], never a trap: the externs are declared as fallible
 //! functions that return a promise, because `async` externs trap where the function is missing.
 
+use core::time::Duration;
+
 use js_sys::{Function, JSON, Promise, Reflect};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
@@ -89,6 +91,16 @@ pub async fn local_all() -> Result<Value, ApiError> {
     call("storage.local.get", &[Value::Null]).await
 }
 
+/// `storage.local.get` for some keys.
+pub async fn local_get(keys: &[&str]) -> Result<Value, ApiError> {
+    call("storage.local.get", &[json!(keys)]).await
+}
+
+/// `storage.local.remove`.
+pub async fn local_remove(key: &str) -> Result<(), ApiError> {
+    call("storage.local.remove", &[json!(key)]).await.map(drop)
+}
+
 /// `storage.local.set`.
 pub async fn local_set(entries: Value) -> Result<(), ApiError> {
     call("storage.local.set", &[entries]).await.map(drop)
@@ -135,6 +147,11 @@ pub async fn granted_patterns() -> Result<Vec<String>, ApiError> {
 /// True where the user has granted a host pattern.
 pub async fn is_granted(pattern: &str) -> bool {
     call("permissions.contains", &[json!({"origins": [pattern]})]).await == Ok(Value::Bool(true))
+}
+
+/// True where the user has granted all of them.
+pub async fn are_granted(patterns: &[String]) -> bool {
+    call("permissions.contains", &[json!({"origins": patterns})]).await == Ok(Value::Bool(true))
 }
 
 /// Gives a host pattern back.
@@ -218,6 +235,27 @@ pub async fn set_minute_alarm(name: &str) -> Result<(), ApiError> {
         return Ok(());
     }
     call("alarms.create", &[json!(name), json!({"periodInMinutes": 1})]).await.map(drop)
+}
+
+/// Sets an alarm that comes again and again, where it is not set yet; the first time after `first`.
+pub async fn set_repeated_alarm(name: &str, first: Duration, period: Duration) -> Result<(), ApiError> {
+    if call("alarms.get", &[json!(name)]).await?.is_object() {
+        return Ok(());
+    }
+    let minutes = |duration: Duration| duration.as_secs_f64() / 60.0;
+    let times = json!({"delayInMinutes": minutes(first), "periodInMinutes": minutes(period)});
+    call("alarms.create", &[json!(name), times]).await.map(drop)
+}
+
+/// Shows a notification, in the place of the one with the same name. Without the permission there is no such function.
+pub async fn notify(name: &str, title: &str, text: &str) -> Result<(), ApiError> {
+    let options = json!({"type": "basic", "iconUrl": own_url("icons/attention-128.png"), "title": title, "message": text});
+    call("notifications.create", &[json!(name), options]).await.map(drop)
+}
+
+/// True in the background of private windows (Chromium's `split`).
+pub fn is_private() -> bool {
+    member(&member(&CHROME.with(JsValue::clone), "extension"), "inIncognitoContext").is_truthy()
 }
 
 /// Takes an alarm back.

@@ -14,9 +14,10 @@ use js_sys::{Array, Promise};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 use crate::api;
+use crate::audit;
 use crate::capture::chromium;
 use crate::capture::firefox::{Shown, shown};
 use crate::capture::{Captured, PROBE_PATH};
@@ -311,11 +312,18 @@ pub fn request_failed(keeper: &Rc<Keeper>, details: &Details) {
 }
 
 /// An alarm went off. One that comes late tells that the machine slept: nothing from before counts then.
-pub async fn alarm(keeper: &Rc<Keeper>, scheduled: Timestamp) {
+pub async fn alarm(keeper: &Rc<Keeper>, name: &str, scheduled: Timestamp) {
     if now().since(scheduled) > LATE {
         keeper.expire(None).await;
     }
     keeper.renew().await;
+    if name == audit::ALARM {
+        // The logs take their time; the gates do not wait for them.
+        spawn_local({
+            let keeper = Rc::clone(keeper);
+            async move { keeper.audit_due().await }
+        });
+    }
 }
 
 /// The network changed: what was seen over the old one says nothing about this one.

@@ -7,20 +7,20 @@ use doorlight::address::Address;
 use doorlight::certificate::{Certificate, split};
 use doorlight::evidence::Code;
 use doorlight::report::Report;
-use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
+use js_sys::Reflect;
 use serde_json::{Value, json};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen::JsCast;
 
 use crate::api;
 use crate::capture::time_limit;
+use crate::network;
 
 /// How many issuers up the chain are fetched.
 pub const MAX_FETCHES: u32 = 3;
 /// How long one may take, in milliseconds.
 const TIME_LIMIT: u32 = 4000;
 /// The largest answer that is read, in bytes; real ones have two kilobytes.
-const MAX_ANSWER: u32 = 65_536;
+const MAX_ANSWER: usize = 65_536;
 
 /// Fetches what a report says is missing; nothing where it is not.
 pub async fn fetch(report: &Report) -> Vec<Certificate> {
@@ -55,13 +55,8 @@ async fn fetch_one(url: &str) -> Option<Vec<Certificate>> {
     // Setting a member of a fresh object does not fail. The limit holds for the body too.
     let _ = Reflect::set(&init, &"signal".into(), &time_limit(TIME_LIMIT));
     let response = api::fetch(url, &init).await.ok()?;
-    let read: Function = api::member(&response, "arrayBuffer").dyn_into().ok()?;
-    let read: Promise = read.call0(&response).ok()?.dyn_into().ok()?;
-    let buffer: ArrayBuffer = JsFuture::from(read).await.ok()?.dyn_into::<JsValue>().ok()?.dyn_into().ok()?;
-    if buffer.byte_length() > MAX_ANSWER {
-        return None;
-    }
-    let ders = split(&Uint8Array::new(&buffer).to_vec()).ok()?;
+    let body = network::body(&response.unchecked_into(), MAX_ANSWER).await.ok()?;
+    let ders = split(&body).ok()?;
     let found: Vec<_> = ders.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
     (!found.is_empty()).then_some(found)
 }

@@ -32,6 +32,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 use crate::api;
+use crate::audit::Audited;
 use crate::capture::chromium::Chromium;
 use crate::capture::firefox::Firefox;
 use crate::capture::{Capture, CaptureError, Captured};
@@ -165,6 +166,12 @@ pub struct Keeper {
     pub believed: RefCell<Rc<Believed>>,
     /// What could not be stored last.
     pub not_stored: RefCell<Option<Trouble>>,
+    /// What the audits found.
+    pub audits: RefCell<BTreeMap<Address, Audited>>,
+    /// The audits that are under way.
+    pub auditing: RefCell<BTreeMap<Address, Promise>>,
+    /// One after the other: what audits know is read, changed and written as a whole.
+    pub audit_turn: Turn,
     running: RefCell<BTreeMap<Address, Promise>>,
     /// Rises whenever what was seen before counts no longer.
     age: Cell<u32>,
@@ -182,7 +189,8 @@ impl Keeper {
             api::session_get("has_security_info"),
         )
         .await;
-        let kept = kept?;
+        let mut kept = kept?;
+        let audits = RefCell::new(core::mem::take(&mut kept.audits));
         let believed = Rc::new(Believed::new(&kept.settings));
         let keeper = Rc::new(Self {
             browser: Browser::detect(),
@@ -191,6 +199,9 @@ impl Keeper {
             granted: RefCell::default(),
             believed: RefCell::new(believed),
             not_stored: RefCell::default(),
+            audits,
+            auditing: RefCell::default(),
+            audit_turn: Turn::default(),
             running: RefCell::default(),
             age: Cell::new(0),
             gate_turn: Turn::default(),
@@ -346,6 +357,7 @@ impl Keeper {
                 async move {
                     keeper.check_now(&address).await;
                     keeper.running.borrow_mut().remove(&address);
+                    keeper.audit_later(&address);
                     Ok(JsValue::UNDEFINED)
                 }
             });
@@ -408,7 +420,7 @@ impl Keeper {
         };
         let record = self.record(address);
         let mut intermediates = self.kept.borrow().intermediates.clone();
-        let Conclusion { mut report, mut continuity, .. } =
+        let Conclusion { mut report, mut continuity, mut promises } =
             self.examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates).await;
         for _ in 0..intermediates::MAX_FETCHES {
             let fetched = intermediates::fetch(&report).await;
@@ -416,7 +428,7 @@ impl Keeper {
                 break;
             }
             intermediates.extend(fetched);
-            Conclusion { report, continuity, .. } =
+            Conclusion { report, continuity, promises } =
                 self.examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates).await;
         }
         if report.verdict == Verdict::Trusted {
@@ -430,6 +442,8 @@ impl Keeper {
                 let _ = store::save_intermediates(&intermediates).await;
             }
         }
+        self.prove_at_the_gate(address, chain.leaf(), &promises).await;
+        self.deepen(address, &mut report);
         Judged { report, pem, chain: Some((chain, continuity)) }
     }
 
@@ -444,10 +458,8 @@ impl Keeper {
         intermediates: &[Certificate],
     ) -> Conclusion {
         let believed = Rc::clone(&self.believed.borrow());
-        let (is_readable, requires_ct) = {
-            let kept = self.kept.borrow();
-            (kept.pins.is_ok(), kept.settings.requires_ct)
-        };
+        let is_readable = self.kept.borrow().pins.is_ok();
+        let also_required = self.also_required();
         let site = match record {
             Some(record) => Site::Record(record),
             None if is_readable => Site::Unknown,
@@ -467,7 +479,7 @@ impl Keeper {
             policy: &policy::CHROME,
             intermediates,
             site,
-            also_required: if requires_ct { &[Check::CtPolicy] } else { &[] },
+            also_required: &also_required,
         };
         doorlight_browser::run(&Examination::new(&observation, knowledge)).await
     }
@@ -505,6 +517,23 @@ impl Keeper {
         let noted = self.note_conclusion(address, has_changed, before, verdict, codes);
         join(noted, self.set_tabs(address)).await;
         true
+    }
+
+    /// An audit has changed what is thought of the certificate that was seen last.
+    pub async fn decided_anew(&self, address: &Address, before: Verdict, verdict: Verdict) {
+        let codes = self.codes(address);
+        if let Some(standing) = self.standings.borrow_mut().get_mut(address).filter(|_| before != verdict) {
+            standing.since = Some(now());
+        }
+        self.set_gate().await;
+        let noted = self.note_conclusion(address, false, Some(before), verdict, codes);
+        join(noted, self.set_tabs(address)).await;
+    }
+
+    /// What decided the last check.
+    pub fn codes(&self, address: &Address) -> String {
+        let decided_by = self.standing(address).report.map(|report| report.decided_by).unwrap_or_default();
+        decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     async fn note_conclusion(
@@ -546,6 +575,7 @@ impl Keeper {
             self.set_rules(true).await;
         } else if let Ok(kept) = store::load().await {
             *self.believed.borrow_mut() = Rc::new(Believed::new(&kept.settings));
+            *self.audits.borrow_mut() = kept.audits.clone();
             *self.kept.borrow_mut() = kept;
         }
     }
@@ -620,6 +650,7 @@ impl Keeper {
             gate::shut(&hosts).await?;
         }
         veiled?;
+        self.set_audit_alarm().await;
         if hosts.is_empty() {
             api::clear_alarm(TICK).await;
             Ok(())
@@ -651,6 +682,12 @@ impl Keeper {
             let _ = api::session_set(serde_json::json!({"has_security_info": known})).await;
         }
     }
+}
+
+/// The chain of the last check.
+pub fn last_chain(keeper: &Keeper, address: &Address) -> Option<Chain> {
+    let ders = split(keeper.standing(address).pem.as_bytes()).ok()?;
+    Chain::presented(&ders).ok()
 }
 
 /// True where the key alone keeps a report from being green: the user may answer for it.

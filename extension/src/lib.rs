@@ -6,6 +6,7 @@
 //! | how certificates are seen | [`capture`] |
 //! | what keeps requests back | [`gate`], and `static/veil.js` for pages that make none |
 //! | what the browser reports | [`events`] |
+//! | what logs and monitors are asked, and how | [`audit`], [`network`] |
 //! | how an address stands in this session | [`standing`] |
 //! | what is kept, and where | [`store`], [`settings`], [`journal`] |
 //! | the pages | [`pages`], and what they ask: [`message`], [`answer`] |
@@ -17,6 +18,7 @@
 
 pub mod answer;
 pub mod api;
+pub mod audit;
 pub mod capture;
 pub mod events;
 pub mod gate;
@@ -25,6 +27,7 @@ pub mod journal;
 pub mod keeper;
 pub mod light;
 pub mod message;
+pub mod network;
 pub mod pages;
 pub mod settings;
 pub mod standing;
@@ -160,12 +163,12 @@ impl Background {
         }
     }
 
-    /// `alarms.onAlarm`: the time it was set for, in milliseconds since 1970.
-    pub fn alarm(&self, scheduled: f64) -> Promise {
+    /// `alarms.onAlarm`: its name, and the time it was set for, in milliseconds since 1970.
+    pub fn alarm(&self, name: String, scheduled: f64) -> Promise {
         let keeper = Rc::clone(&self.0);
         promise(async move {
             if let Some(scheduled) = doorlight_browser::timestamp(scheduled) {
-                events::alarm(&keeper, scheduled).await;
+                events::alarm(&keeper, &name, scheduled).await;
             }
             json!({})
         })

@@ -6,6 +6,11 @@
 //! | `settings` | [`Settings`] |
 //! | `journal` | a list of [`Entry`] |
 //! | `intermediates` | certificates in base64 DER, to complete chains that come without |
+//! | `audits` | an [`Audited`] for each address |
+//! | `watch ADDRESS` | what was issued for a name (`doorlight::watch`); read when it is needed |
+//! | `heads` | what was seen of each log (`doorlight::ct::heads`); the same |
+//! | `fetched_log_list` | a list of logs whose signature was found good |
+//! | `seed` | spreads the hours of the audits |
 //! | `kept_aside` | values that could not be read, as they were |
 //! | `standings` (session) | a [`Standing`] for each address |
 //! | `started` (session) | that this session has begun |
@@ -20,13 +25,16 @@ use std::collections::BTreeMap;
 use base64ct::{Base64, Encoding};
 use doorlight::address::Address;
 use doorlight::certificate::Certificate;
+use doorlight::ct::heads::Heads;
 use doorlight::pins::{Pins, PinsError};
 use doorlight::time::Timestamp;
+use doorlight::watch::WatchRecord;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::api::{self, ApiError};
+use crate::audit::Audited;
 use crate::journal::Entry;
 use crate::settings::{self, Settings};
 use crate::standing::Standing;
@@ -47,6 +55,8 @@ pub struct Kept {
     pub journal: Vec<Entry>,
     /// Intermediates seen before.
     pub intermediates: Vec<Certificate>,
+    /// What the audits found.
+    pub audits: BTreeMap<Address, Audited>,
     /// How many values are kept aside.
     pub kept_aside: usize,
     /// The keys whose values could not be read.
@@ -92,8 +102,13 @@ impl Kept {
             .iter()
             .filter_map(|one| Certificate::from_der(&Base64::decode_vec(one).ok()?).ok())
             .collect();
+        // They are made again by the next audit.
+        let audits = match read(all, "audits") {
+            Read::Value(audits) => audits,
+            Read::Absent | Read::Unreadable => BTreeMap::new(),
+        };
         let kept_aside = all.get("kept_aside").and_then(Value::as_array).map_or(0, Vec::len);
-        Self { pins, settings, journal, intermediates, kept_aside, unreadable }
+        Self { pins, settings, journal, intermediates, audits, kept_aside, unreadable }
     }
 
     /// Adds intermediates that a good chain came with. True where there was a new one.
@@ -109,6 +124,9 @@ impl Kept {
         has_new
     }
 }
+
+/// What is read at every start.
+const KEYS: [&str; 6] = ["pins", "settings", "journal", "intermediates", "audits", "kept_aside"];
 
 enum Read<T> {
     Value(T),
@@ -131,7 +149,7 @@ fn written<T: Serialize>(value: &T) -> String {
 
 /// Reads everything that outlives the browser.
 pub async fn load() -> Result<Kept, ApiError> {
-    Ok(Kept::read(&api::local_all().await?))
+    Ok(Kept::read(&api::local_get(&KEYS).await?))
 }
 
 thread_local! {
@@ -180,7 +198,7 @@ pub async fn save_intermediates(intermediates: &[Certificate]) -> Result<(), Api
 }
 
 /// Keeps an unreadable value aside, in one step with what takes its place.
-pub async fn keep_aside(key: &'static str, replacement: String, at: Timestamp) -> Result<(), ApiError> {
+pub async fn keep_aside(key: &str, replacement: String, at: Timestamp) -> Result<(), ApiError> {
     let all = api::local_all().await?;
     let mut aside = all.get("kept_aside").and_then(Value::as_array).cloned().unwrap_or_default();
     if aside.len() >= MAX_KEPT_ASIDE {
@@ -188,6 +206,79 @@ pub async fn keep_aside(key: &'static str, replacement: String, at: Timestamp) -
     }
     aside.push(json!({"key": key, "at": at.to_string(), "value": all.get(key)}));
     api::local_set(json!({"kept_aside": aside, key: replacement, "written": stamp()})).await
+}
+
+/// Keeps what the audits found.
+pub async fn save_audits(audits: &BTreeMap<Address, Audited>) -> Result<(), ApiError> {
+    api::local_set(json!({"audits": written(audits)})).await
+}
+
+/// Reads one value. One that cannot be read is kept aside, and `empty` takes its place.
+async fn load_one<T>(
+    key: &str,
+    at: Timestamp,
+    read: impl Fn(&str) -> Option<T>,
+    empty: impl Fn() -> (T, String),
+) -> Result<T, ApiError> {
+    let all = api::local_get(&[key]).await?;
+    let (new, json) = empty();
+    match all.get(key) {
+        None => Ok(new),
+        Some(value) => match value.as_str().and_then(read) {
+            Some(found) => Ok(found),
+            None => keep_aside(key, json, at).await.map(|()| new),
+        },
+    }
+}
+
+fn watch_key(address: &Address) -> String {
+    format!("watch {address}")
+}
+
+/// Reads what was issued for the name of an address.
+pub async fn load_watch(address: &Address, at: Timestamp) -> Result<WatchRecord, ApiError> {
+    let read =
+        |json: &str| WatchRecord::from_json(json.as_bytes()).ok().filter(|watch| watch.address == *address);
+    let empty = || {
+        let watch = WatchRecord::new(address.clone(), at);
+        let json = watch.to_json();
+        (watch, json)
+    };
+    load_one(&watch_key(address), at, read, empty).await
+}
+
+/// Keeps it.
+pub async fn save_watch(watch: &WatchRecord) -> Result<(), ApiError> {
+    api::local_set(json!({watch_key(&watch.address): watch.to_json()})).await
+}
+
+/// Forgets it.
+pub async fn forget_watch(address: &Address) -> Result<(), ApiError> {
+    api::local_remove(&watch_key(address)).await
+}
+
+/// Reads what was seen of each log.
+pub async fn load_heads(at: Timestamp) -> Result<Heads, ApiError> {
+    let read = |json: &str| Heads::from_json(json.as_bytes()).ok();
+    load_one("heads", at, read, || (Heads::default(), Heads::default().to_json())).await
+}
+
+/// Keeps it.
+pub async fn save_heads(heads: &Heads) -> Result<(), ApiError> {
+    api::local_set(json!({"heads": heads.to_json()})).await
+}
+
+/// A number of this installation's own, by which its audits are spread over the hours.
+pub async fn seed() -> Result<u64, ApiError> {
+    let known = api::local_get(&["seed"]).await?;
+    if let Some(seed) = known.get("seed").and_then(Value::as_str).and_then(|text| text.parse().ok()) {
+        return Ok(seed);
+    }
+    // 60 bits of it are random (RFC 9562 section 5.4).
+    let digits: String = random().chars().filter(char::is_ascii_hexdigit).take(12).collect();
+    let seed = u64::from_str_radix(&digits, 16).unwrap_or(0);
+    api::local_set(json!({"seed": seed.to_string()})).await?;
+    Ok(seed)
 }
 
 /// The settings and the journal as they are written.

@@ -85,9 +85,9 @@ const shutAll = async () => {
     if (rules?.length) await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map(({ id }) => id) });
 };
 background.catch(shutAll);
-alarms.onAlarm.addListener(async ({ scheduledTime }) => {
+alarms.onAlarm.addListener(async ({ name, scheduledTime }) => {
     const late = new Promise((_, reject) => setTimeout(reject, 25_000));
-    await Promise.race([hand("alarm")(scheduledTime), late]).catch(shutAll);
+    await Promise.race([hand("alarm")(name, scheduledTime), late]).catch(shutAll);
 });
 // In Chromium a private window has a background of its own, over the same storage and rules.
 chrome.storage.onChanged.addListener(hand("stored"));
@@ -99,6 +99,8 @@ runtime.onInstalled.addListener(({ reason }) => {
     hand("permissions_changed")();
     if (reason === "install") chrome.tabs.create({ url: runtime.getURL("setup.html") });
 });
+// The permission is optional: without it there are no notifications to click. Given later, it counts from the next start of the background.
+chrome.notifications?.onClicked.addListener(() => runtime.openOptionsPage());
 // Heard only while the background is awake; the veil of an open page listens too. Changes of `navigator.connection` are no use: on desktops they tell of
 // speed alone.
 globalThis.addEventListener("online", hand("network_changed"));

@@ -41,11 +41,15 @@ function trust(database, lab) {
  * Host permissions are given from a click, and headless browsers show no prompt for it. So the copy of the extension that is tested here has the lab's
  * host from the start, by one key more in its manifest. The prompt itself is answered in `permission.test.mjs`.
  */
-function prepared(kind, lab, folder, isStock) {
+function prepared(kind, lab, folder, { isStock, hasWatch }) {
     const extension = join(folder, "extension");
     cpSync(join(process.env.DOORLIGHT_EXTENSION, kind), extension, { recursive: true });
     const manifest = JSON.parse(readFileSync(join(extension, "manifest.json"), "utf8"));
     if (!isStock) manifest.host_permissions = [`*://${lab.host}/*`];
+    if (hasWatch) {
+        manifest.host_permissions.push("http://127.0.0.1/*");
+        manifest.permissions.push("notifications");
+    }
     writeFileSync(join(extension, "manifest.json"), JSON.stringify(manifest));
     return extension;
 }
@@ -54,7 +58,7 @@ function prepared(kind, lab, folder, isStock) {
 export async function launch(kind, lab, options = {}) {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), `doorlight-${kind}-`));
     const isNew = !existsSync(join(folder, "extension"));
-    const extension = isNew ? prepared(kind, lab, folder, options.isStock) : join(folder, "extension");
+    const extension = isNew ? prepared(kind, lab, folder, options) : join(folder, "extension");
     const profile = join(folder, "profile");
     const executablePath = PATHS[kind].find(existsSync);
     let browser;
