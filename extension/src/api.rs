@@ -5,6 +5,7 @@
 
 use core::time::Duration;
 
+use futures_util::future::join4;
 use js_sys::{Function, JSON, Promise, Reflect};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
@@ -67,10 +68,7 @@ fn start(call: &'static str, arguments: &[Value]) -> Result<JsValue, ApiError> {
 
 /// Calls `chrome.PATH(arguments)` and waits for the answer.
 async fn call_js(call: &'static str, arguments: &[Value]) -> Result<JsValue, ApiError> {
-    wait(call, start(call, arguments)?).await
-}
-
-async fn wait(call: &'static str, started: JsValue) -> Result<JsValue, ApiError> {
+    let started = start(call, arguments)?;
     let failed = |reason: JsValue| ApiError { call, reason: reason_of(&reason) };
     JsFuture::from(Promise::resolve(&started)).await.map_err(failed)
 }
@@ -204,18 +202,13 @@ pub async fn open_tab(url: &str) -> Result<(), ApiError> {
 /// Sets the toolbar's sign for one tab. A tab that has gone in the meantime is no error.
 pub async fn set_action(tab: i32, icons: Value, badge: &str, color: &str, title: &str) {
     // All at once, the sign first: the icon's files have to be read.
-    let started = [
-        ("action.setBadgeText", json!({"tabId": tab, "text": badge})),
-        ("action.setBadgeBackgroundColor", json!({"tabId": tab, "color": color})),
-        ("action.setTitle", json!({"tabId": tab, "title": title})),
-        ("action.setIcon", json!({"tabId": tab, "path": icons})),
-    ]
-    .map(|(call, argument)| (call, start(call, &[argument])));
-    for (call, started) in started {
-        if let Ok(started) = started {
-            let _ = wait(call, started).await;
-        }
-    }
+    let _ = join4(
+        call("action.setBadgeText", &[json!({"tabId": tab, "text": badge})]),
+        call("action.setBadgeBackgroundColor", &[json!({"tabId": tab, "color": color})]),
+        call("action.setTitle", &[json!({"tabId": tab, "title": title})]),
+        call("action.setIcon", &[json!({"tabId": tab, "path": icons})]),
+    )
+    .await;
 }
 
 /// A text of the locale files.

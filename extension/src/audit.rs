@@ -188,15 +188,16 @@ impl Keeper {
             }
         }
         let mut proof = Proof { certificate, at, evidence: found.evidence, reports: found.reports };
-        let mut audits = self.audits.borrow_mut();
-        let audited = audits.entry(address.clone()).or_default();
-        // What is proven stays so. A look that failed takes none of it away.
-        if let Some(before) = audited.proof.take().filter(|before| before.certificate == certificate) {
-            proof = proof.after(before);
-        }
-        audited.proof = Some(proof);
-        let written = audits.clone();
-        drop(audits);
+        let written = {
+            let mut audits = self.audits.borrow_mut();
+            let audited = audits.entry(address.clone()).or_default();
+            // What is proven stays so. A look that failed takes none of it away.
+            if let Some(before) = audited.proof.take().filter(|before| before.certificate == certificate) {
+                proof = proof.after(before);
+            }
+            audited.proof = Some(proof);
+            audits.clone()
+        };
         let _ = self.noted(store::save_audits(&written).await);
     }
 

@@ -27,9 +27,12 @@ pub mod setup;
 pub mod sign;
 pub mod words;
 
-/// Shows the page of this name: `gate`, `popup`, `setup` or `options`.
-pub async fn show(page: &str) {
-    match page {
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Shows the page of this name: `gate`, `popup`, `setup` or `options`. Called by `static/page.js`.
+#[wasm_bindgen]
+pub async fn show_page(page: String) {
+    match page.as_str() {
         "gate" => gate::show().await,
         "popup" => popup::show().await,
         "setup" => setup::show().await,

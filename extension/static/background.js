@@ -1,6 +1,6 @@
 // Registers the listeners in the first turn, because Chromium loses the event that woke a worker if its listener comes later
 // (https://developer.chrome.com/docs/extensions/develop/concepts/service-workers/events), and hands every event to the core.
-import init, { start } from "./doorlight_extension.js";
+import init, { start } from "./doorlight_background.js";
 
 const { webRequest, runtime, alarms, permissions } = chrome;
 const isFirefox = "getSecurityInfo" in webRequest;

@@ -34,7 +34,10 @@ async function ask() {
   const asked = [];
   const end = Date.now() + WAIT;
   while (Date.now() < end) {
-    asked.push(chrome.runtime.sendMessage({ ask: "enter", url: wanted }).then(given));
+    const one = chrome.runtime.sendMessage({ ask: "enter", url: wanted }).then(given);
+    // Nobody may be waiting for it any more when it fails.
+    one.catch(() => {});
+    asked.push(one);
     const silence = new Promise((resolve) => setTimeout(resolve, AGAIN, null));
     try {
       const answer = await Promise.race([Promise.any(asked), silence]);

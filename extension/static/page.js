@@ -8,7 +8,7 @@ for (const element of document.querySelectorAll("[data-word]")) {
 document.documentElement.lang = word("language") || "en";
 
 try {
-  const { default: init, show_page } = await import("./doorlight_extension.js");
+  const { default: init, show_page } = await import("./doorlight_pages.js");
   await init();
   await show_page(document.body.dataset.page);
 } catch (error) {
