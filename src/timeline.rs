@@ -129,7 +129,8 @@ impl Labels<'static> {
 }
 
 impl Labels<'_> {
-    fn class(&self, bar: &Bar) -> &str {
+    /// Whose a certificate is, in words.
+    pub fn class(&self, bar: &Bar) -> &str {
         match bar.class {
             Class::Unknown if bar.is_acknowledged => self.acknowledged,
             Class::Yours => self.yours,
@@ -140,7 +141,8 @@ impl Labels<'_> {
         }
     }
 
-    fn remarks(&self, bar: &Bar) -> String {
+    /// What else there is to say of it; empty where there is nothing.
+    pub fn remarks(&self, bar: &Bar) -> String {
         let all = [
             (bar.is_on_the_line, self.on_the_line),
             (bar.is_renewal, self.renewal),
@@ -153,7 +155,7 @@ impl Labels<'_> {
 
 impl Bar {
     /// A sign for each class, all of ASCII, so that every font and terminal has it.
-    fn sign(&self) -> &'static str {
+    pub fn sign(&self) -> &'static str {
         match self.class {
             Class::Unknown if self.is_acknowledged => "(!)",
             Class::Yours => "+",
@@ -162,6 +164,20 @@ impl Bar {
             Class::Unknown => "!",
             Class::Open => "?",
         }
+    }
+
+    /// Patterns tell the classes apart: filled, half filled, dashed, hatched, dotted. What has ended is pale.
+    fn pattern(&self, id: &str) -> String {
+        let class = self.css_class();
+        let pattern = match class {
+            "yours" => r#"fill="currentColor""#.to_owned(),
+            "history" => r#"fill="currentColor" fill-opacity=".35""#.to_owned(),
+            "expected" => r#"fill="none" stroke-dasharray="6 3""#.to_owned(),
+            "open" => r#"fill="none" stroke-dasharray="1 3""#.to_owned(),
+            "unknown" => format!(r#"fill="url(#doorlight-unknown-{id})" stroke-width="2""#),
+            _ => format!(r#"fill="url(#doorlight-{class}-{id})""#),
+        };
+        if self.has_ended { format!(r#"{pattern} opacity=".5""#) } else { pattern }
     }
 
     fn css_class(&self) -> &'static str {
@@ -222,15 +238,25 @@ impl Timeline {
         Self { host: record.address.host.clone(), now, from, to, left_out: known.len() - bars.len(), bars }
     }
 
-    /// The picture in SVG. It stands in a page as it is, or alone in a file.
+    /// The picture in SVG, with its own style: alone in a file, or in a page that lets it in.
     pub fn to_svg(&self, labels: &Labels<'_>) -> String {
+        self.svg(labels, STYLE)
+    }
+
+    /// The same without style, for a page whose policy (`style-src 'self'`) lets none in. What tells the classes apart are attributes, so it is
+    /// whole all the same; colours and fonts are the page's, by the same classes.
+    pub fn to_plain_svg(&self, labels: &Labels<'_>) -> String {
+        self.svg(labels, "")
+    }
+
+    fn svg(&self, labels: &Labels<'_>, style: &str) -> String {
         let mut out = String::new();
         // Writing to a string does not fail.
-        let _ = self.write_svg(&mut out, labels);
+        let _ = self.write_svg(&mut out, labels, style);
         out
     }
 
-    fn write_svg(&self, out: &mut String, labels: &Labels<'_>) -> core::fmt::Result {
+    fn write_svg(&self, out: &mut String, labels: &Labels<'_>, style: &str) -> core::fmt::Result {
         let rows = u64::try_from(self.bars.len()).unwrap_or(0);
         let bottom = HEAD + rows.max(1) * ROW;
         let height = bottom + FOOT;
@@ -248,7 +274,14 @@ impl Timeline {
         )?;
         writeln!(out, r#"<title id="doorlight-title-{id}">{}</title>"#, escape(&title))?;
         writeln!(out, r#"<desc id="doorlight-about-{id}">{}</desc>"#, escape(&about))?;
-        out.push_str(STYLE);
+        out.push_str(style);
+        // A pattern does not take the colour of what it fills, so there is one for each.
+        for class in ["unknown", "acknowledged"] {
+            writeln!(
+                out,
+                r#"<defs class="{class}"><pattern id="doorlight-{class}-{id}" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path d="M0 0V6" stroke="currentColor" stroke-width="4"/></pattern></defs>"#
+            )?;
+        }
         writeln!(out, r#"<text class="head" x="4" y="13">{}</text>"#, escape(&cut(&title, 46)))?;
         if self.bars.is_empty() {
             writeln!(out, r#"<text x="4" y="{}">{}</text>"#, HEAD + 14, escape(labels.empty))?;
@@ -283,8 +316,9 @@ impl Timeline {
             writeln!(out, r#"<text class="when" x="4" y="{}">{}</text>"#, top + 23, escape(&line))?;
             writeln!(
                 out,
-                r#"<rect class="bar" x="{left}" y="{}" width="{width}" height="10" rx="2" fill="none" stroke="currentColor"/>"#,
-                top + 28
+                r#"<rect class="bar" x="{left}" y="{}" width="{width}" height="10" rx="2" stroke="currentColor" {}/>"#,
+                top + 28,
+                bar.pattern(&id)
             )?;
             if bar.is_on_the_line {
                 writeln!(
@@ -379,25 +413,17 @@ const HEAD: u64 = 20;
 const ROW: u64 = 46;
 const FOOT: u64 = 32;
 
-/// Patterns tell the classes apart: filled, half filled, dashed, hatched, dotted.
-const STYLE: &str = r#"<style>
+/// Colours and fonts where no page gives them.
+const STYLE: &str = r"<style>
 .doorlight-timeline{--ink:var(--doorlight-ink,#1c1b1f);--paper:var(--doorlight-paper,#fff);--alarm:var(--doorlight-alarm,#b3261e);color:var(--ink);background:var(--paper);font:11px system-ui,sans-serif;max-width:40rem}
 @media (prefers-color-scheme:dark){.doorlight-timeline{--ink:var(--doorlight-ink,#e6e1e5);--paper:var(--doorlight-paper,#1c1b1f);--alarm:var(--doorlight-alarm,#f2b8b5)}}
 .doorlight-timeline text{fill:currentColor}
 .doorlight-timeline .head{font-size:13px;font-weight:600}
 .doorlight-timeline .whose{font-weight:600}
 .doorlight-timeline .when{font-size:10px}
-.doorlight-timeline .yours .bar{fill:currentColor}
-.doorlight-timeline .history .bar{fill:currentColor;fill-opacity:.35}
-.doorlight-timeline .expected .bar{stroke-dasharray:6 3}
-.doorlight-timeline .open .bar{stroke-dasharray:1 3}
 .doorlight-timeline .unknown{color:var(--alarm)}
-.doorlight-timeline .unknown .bar{fill:url(#doorlight-hatch);stroke-width:2}
-.doorlight-timeline .acknowledged .bar{fill:url(#doorlight-hatch)}
-.doorlight-timeline .ended .bar{opacity:.5}
 </style>
-<defs><pattern id="doorlight-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path d="M0 0V6" stroke="currentColor" stroke-width="4"/></pattern></defs>
-"#;
+";
 
 fn is_of(known: &Known, leaf: &Certificate) -> bool {
     let issuance = &known.issuance;

@@ -4,6 +4,7 @@
 //! markup. All words come from the locale files ([`words`]); what a code means comes from the core. The pages decide nothing: they ask the
 //! background ([`background`]) and show what it answers.
 
+pub mod alarm;
 pub mod background;
 pub mod browser;
 pub mod button;
@@ -11,11 +12,13 @@ pub mod certificate;
 pub mod cleaning;
 pub mod clock;
 pub mod confirm;
+pub mod consent;
 pub mod dom;
 pub mod field;
 pub mod file;
 pub mod findings;
 pub mod gate;
+pub mod glance;
 pub mod options;
 pub mod past;
 pub mod permission;
@@ -25,6 +28,9 @@ pub mod reason;
 pub mod said;
 pub mod setup;
 pub mod sign;
+pub mod sources;
+pub mod timeline;
+pub mod watch;
 pub mod words;
 
 use wasm_bindgen::prelude::wasm_bindgen;

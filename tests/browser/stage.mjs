@@ -64,6 +64,37 @@ export async function everyState(lab, own, show) {
     await lab.present("good");
     await again();
     await shown("options", await options());
+    await watched(lab, own, { shown, options });
+}
+
+/** Logs and monitors: offered, asked, all yours; then somebody else gets a certificate for the name. */
+async function watched(lab, own, { shown, options }) {
+    const offer = await selfTest(own, lab);
+    await offer.evaluate(() => [...document.querySelectorAll("main .button")].at(-1).click());
+    await until(() => offer.evaluate(() => document.querySelector(".learns")), { why: "the watch is offered" });
+    await shown("setup-watch", offer);
+
+    const { settings } = await own.ask({ ask: "overview" });
+    const consents = { [lab.address]: { logs: true, cert_spotter: true, crt_sh: true } };
+    await own.ask({ ask: "change", settings: { ...settings, ...lab.monitors, consents } });
+    const audit = () => own.ask({ ask: "audit", address: lab.address });
+    const everything = async () => {
+        const page = await options();
+        await until(() => page.evaluate(() => document.querySelector(".doorlight-timeline")), { why: "the picture" });
+        await page.evaluate(() => document.querySelectorAll(".watch details").forEach((one) => (one.open = true)));
+        return page;
+    };
+    await audit();
+    await shown("popup-watched", await popup(own, `${lab.home}/`));
+    await shown("options-watched", await everything());
+
+    await lab.command({ do: "issue", what: "unknown-other-ca" });
+    await audit();
+    await until(async () => (await own.status()).watch.alarms.length, { why: "the alarm" });
+    await shown("popup-alarm", await popup(own, `${lab.home}/`));
+    await shown("options-alarm", await everything());
+    await own.ask({ ask: "change", settings });
+    await lab.command({ do: "forget" });
 }
 
 async function setup(own, lab) {

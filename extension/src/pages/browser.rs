@@ -19,6 +19,8 @@ extern "C" {
     fn i18n_get_ui_language() -> Result<String, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "permissions"], js_name = request)]
     fn permissions_request(permissions: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = ["chrome", "permissions"], js_name = remove)]
+    fn permissions_remove(permissions: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "tabs"], js_name = query)]
     fn tabs_query(query: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "tabs"], js_name = create)]
@@ -88,6 +90,14 @@ pub fn language() -> String {
 pub fn request_permissions(permissions: &JsValue) -> impl Future<Output = Result<bool, JsValue>> + use<> {
     let asked = permissions_request(permissions);
     async move { Ok(kept(asked).await?.is_truthy()) }
+}
+
+/// Gives permissions back.
+///
+/// # Errors
+/// What the browser says.
+pub async fn remove_permissions(permissions: &JsValue) -> Result<(), JsValue> {
+    kept(permissions_remove(permissions)).await.map(|_| ())
 }
 
 /// The address of the tab that the user is looking at, as far as the browser tells.

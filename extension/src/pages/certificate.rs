@@ -42,14 +42,27 @@ fn issuer(certificate: &CertificateReport) -> String {
     printable(&certificate.issuer)
 }
 
-fn pair(name: &str, value: Part) -> Part {
+/// A name and its value, for a list of them.
+pub fn pair(name: &str, value: Part) -> Part {
     part("div").child(part("dt").text(name)).child(part("dd").child(value))
 }
 
 /// Hex digits in groups of four for the eye; what is copied has no gaps.
 pub fn copyable(name: &str, digits: &str) -> Part {
     let groups = digits.as_bytes().chunks(4).map(|group| part("span").text(&String::from_utf8_lossy(group)));
-    let copied = digits.to_owned();
+    let value =
+        part("span").class("digits").child(part("code").children(groups)).child(copy_button(name, digits));
+    pair(name, value)
+}
+
+/// Text as it is, of one line or more, with a button that copies it.
+pub fn copyable_text(name: &str, text: &str) -> Part {
+    let shown = part("code").class("text").text(text);
+    pair(name, part("span").class("digits").child(shown).child(copy_button(name, text)))
+}
+
+fn copy_button(name: &str, text: &str) -> Part {
+    let copied = text.to_owned();
     let copy = button(&words::word("copy"), Look::Plain, move || {
         let text = copied.clone();
         async move {
@@ -59,9 +72,7 @@ pub fn copyable(name: &str, digits: &str) -> Part {
             }
         }
     });
-    let copy = copy.attr("aria-label", &words::with("copy_what", &[name]));
-    let value = part("span").class("digits").child(part("code").children(groups)).child(copy);
-    pair(name, value)
+    copy.attr("aria-label", &words::with("copy_what", &[name]))
 }
 
 /// How the certificate was seen, as a sentence.

@@ -25,6 +25,11 @@ pub fn day(at: Timestamp) -> String {
     in_form(at, serde_json::json!({"dateStyle": "long"}))
 }
 
+/// The day, as short as it goes.
+pub fn short_day(at: Timestamp) -> String {
+    in_form(at, serde_json::json!({"dateStyle": "medium"}))
+}
+
 /// The day and the hour.
 pub fn moment(at: Timestamp) -> String {
     in_form(at, serde_json::json!({"dateStyle": "medium", "timeStyle": "short"}))
@@ -52,6 +57,15 @@ pub fn ago(at: Timestamp) -> String {
         (_, hours @ 2..=12) => words::with("ago_hours", &[&hours.to_string()]),
         _ => words::with("ago_moment", &[&moment(at)]),
     }
+}
+
+/// A number in the user's way of writing it.
+pub fn number(count: u64) -> String {
+    let digits = count.to_string();
+    let text = js_sys::BigInt::new(&JsValue::from_str(&digits)).ok().map(|count| {
+        String::from(count.to_locale_string(&JsValue::from_str(&browser::language()), &JsValue::UNDEFINED))
+    });
+    text.unwrap_or(digits)
 }
 
 /// A time as an element, with the exact one for whoever points at it.

@@ -1,7 +1,7 @@
 //! Builds elements out of names, attributes and text. There is no way here to turn text into markup.
 
 use wasm_bindgen::JsCast;
-use web_sys::{Document, Element, Event, HtmlElement, HtmlInputElement};
+use web_sys::{Document, DomParser, Element, Event, HtmlElement, HtmlInputElement, SupportedType};
 
 use super::browser;
 
@@ -21,6 +21,17 @@ pub fn part(tag: &'static str) -> Part {
 /// The element of the page with this id.
 pub fn by_id(id: &str) -> Part {
     Part(document().and_then(|document| document.get_element_by_id(id)))
+}
+
+/// A drawing of the core's own, read as XML: no part of it is ever taken for markup of a page, and the extension's policy keeps scripts and
+/// styles in it from counting. What is no SVG is nothing.
+pub fn drawing(svg: &str) -> Part {
+    let read = || {
+        let parsed = DomParser::new().ok()?.parse_from_string(svg, SupportedType::ImageSvgXml).ok()?;
+        let root = parsed.document_element().filter(|root| root.tag_name() == "svg")?;
+        document()?.import_node_with_deep(&root, true).ok()?.dyn_into().ok()
+    };
+    Part(read())
 }
 
 /// The page's body.
@@ -195,6 +206,20 @@ impl Part {
     pub fn focus(&self) {
         if let Some(element) = self.as_html() {
             let _ = element.focus();
+        }
+    }
+
+    /// Takes the tick out of a box.
+    pub fn uncheck(&self) {
+        if let Some(input) = self.as_input() {
+            input.set_checked(false);
+        }
+    }
+
+    /// Brings it into view.
+    pub fn scroll_to(&self) {
+        if let Some(element) = &self.0 {
+            element.scroll_into_view();
         }
     }
 

@@ -12,7 +12,7 @@ use super::button::{Look, button, row};
 use super::confirm::{self, Then};
 use super::dom::{self, Part, by_id, folded, paragraph, part};
 use super::field::field;
-use super::{browser, certificate, clock, file, gate, permission, said, sign, words};
+use super::{browser, certificate, clock, file, gate, permission, place, said, sign, sources, watch, words};
 
 /// The most entries of the journal that are shown.
 const MAX_SHOWN: usize = 100;
@@ -22,6 +22,7 @@ const PINS_UNREADABLE: &str = "pins-unreadable";
 /// Shows the page.
 pub async fn show() {
     refresh("").await;
+    watch::go_to(&place::fragment());
 }
 
 /// Asks for everything afresh and shows it; the focus goes to the element with the id.
@@ -138,6 +139,9 @@ fn site(address: &Address, status: &Status) -> Part {
             .children(entered(address, record))
             .children(history(address, record));
     }
+    if let Some(shown) = &status.watch {
+        whole = whole.child(watch::section(address, shown, &then_watched));
+    }
     let enter = fold(
         &format!("enter-{address}"),
         "site_enter",
@@ -169,6 +173,18 @@ fn then(focus: &str) -> Then {
                 status.trouble.as_ref(),
                 &words::with("again_done", &[&sign::word(status.light)]),
             );
+        });
+    })
+}
+
+/// The same after something about the watch.
+fn then_watched(focus: &str) -> Then {
+    let focus = focus.to_owned();
+    std::rc::Rc::new(move |status: Status| {
+        let focus = focus.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            refresh(&focus).await;
+            said::say_outcome(status.trouble.as_ref(), &words::word("watch_done"));
         });
     })
 }
@@ -298,12 +314,22 @@ fn settings(now: &Settings, overview: &Overview) -> Part {
     section("settings", "settings_title")
         .child(reuse(now))
         .child(strictness(now))
+        .children(sources::cards(now, overview, &storing()))
         .child(own_roots(now))
         .child(own_log_list(now, overview))
 }
 
 async fn store(settings: Settings, done: &'static str) {
     change(Request::Change { settings }, "settings", done).await;
+}
+
+/// The same for settings that have their own place for the focus.
+fn storing() -> sources::Store {
+    std::rc::Rc::new(|settings, focus| {
+        wasm_bindgen_futures::spawn_local(async move {
+            change(Request::Change { settings }, focus, "saved").await;
+        });
+    })
 }
 
 fn reuse(now: &Settings) -> Part {
@@ -329,25 +355,11 @@ fn reuse(now: &Settings) -> Part {
 }
 
 fn strictness(now: &Settings) -> Part {
-    let input =
-        part("input").attr("type", "checkbox").attr("id", "strict").attr("aria-describedby", "strict-hint");
-    let input = if now.requires_ct { input.attr("checked", "") } else { input };
-    let (handle, now) = (input.clone(), now.clone());
-    let input = input.on("change", move |_| {
-        let settings = Settings { requires_ct: handle.is_checked(), ..now.clone() };
-        wasm_bindgen_futures::spawn_local(async move {
-            change(Request::Change { settings }, "strict", "saved").await;
-        });
-    });
-    part("div")
-        .class("card setting")
-        .child(
-            part("div")
-                .class("tick")
-                .child(input)
-                .child(part("label").attr("for", "strict").text(&words::word("strict_label"))),
-        )
-        .child(part("p").attr("id", "strict-hint").class("hint").text(&words::word("strict_hint")))
+    let settings = now.clone();
+    let store = storing();
+    sources::tick("strict", "strict_label", "strict_hint", now.requires_ct, move |handle| {
+        store(Settings { requires_ct: handle.is_checked(), ..settings.clone() }, "strict");
+    })
 }
 
 fn own_roots(now: &Settings) -> Part {

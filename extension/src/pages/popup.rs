@@ -10,7 +10,7 @@ use crate::message::{Light, Request, Status};
 use super::background::{ask, trouble_in_words};
 use super::button::{Look, button, row};
 use super::dom::{Part, by_id, folded, paragraph, part};
-use super::{browser, certificate, clock, findings, gate, reason, said, sign, words};
+use super::{browser, certificate, clock, findings, gate, glance, reason, said, sign, words};
 
 /// Shows the page.
 pub async fn show() {
@@ -49,10 +49,14 @@ fn fill_guarded(address: &Address, status: &Status) {
     if let Some(trouble) = &status.trouble {
         parts.push(paragraph(&trouble_in_words(trouble)).class("note"));
     }
+    let watch = status.watch.as_deref();
+    parts.extend(watch.and_then(|watch| glance::alarms(address, watch)));
     parts.extend(truth(status).into_iter().map(|line| paragraph(&line)));
     if !status.has_permission {
         parts.push(setup_button(address, "permission_button"));
     }
+    let report = status.report.as_ref();
+    parts.extend(watch.into_iter().flat_map(|watch| glance::lines(address, watch, report)));
     let mut buttons = Vec::new();
     let is_waiting =
         !status.has_permission || status.light == Light::Attention && status.open_until.is_none();
@@ -77,7 +81,8 @@ fn fill_guarded(address: &Address, status: &Status) {
     });
     buttons.extend([again, options_button()]);
     parts.push(row(buttons));
-    parts.extend(status.report.as_ref().map(|report| evidence(address, report)).into_iter().flatten());
+    parts.extend(report.map(|report| evidence(address, report)).into_iter().flatten());
+    parts.extend(watch.and_then(glance::picture));
     show_parts(status.light, parts);
 }
 

@@ -1,4 +1,4 @@
-//! Guarding an address, step by step: the address, the home's key, a test that it works.
+//! Guarding an address, step by step: the address, the home's key, a test that it works, and, who likes, a watch on the public logs.
 //!
 //! The address may stand behind the `#`; without one this is a first start, and the page says what Doorlight is for.
 
@@ -7,14 +7,17 @@ use std::rc::Rc;
 use doorlight::address::{Address, InvalidAddress};
 use doorlight::report::Report;
 
-use crate::message::{Light, Overview, Request, SelfTest, SelfTestStep, Status};
+use crate::message::{Light, Overview, Request, SelfTest, SelfTestStep, Status, Watch};
 
 use super::background::{ask, trouble_in_words};
 use super::button::{Look, button, row};
 use super::confirm::Then;
 use super::dom::{Part, by_id, folded, paragraph, part, title};
 use super::field::{Field, field};
-use super::{browser, certificate, clock, confirm, findings, permission, place, reason, said, sign, words};
+use super::{
+    browser, certificate, clock, confirm, consent, findings, permission, place, reason, said, sign, watch,
+    words,
+};
 
 /// How the background says that it has to use the browser's debugger.
 const DEBUGGER: &str = "chromium-debugger";
@@ -232,20 +235,92 @@ fn tested(address: &Address, test: &SelfTest) -> Vec<Part> {
         parts.push(
             part("div")
                 .class("card good")
-                .child(part("h2").text(&words::word("selftest_done_title")))
-                .child(paragraph(&words::word("selftest_done_text")))
-                .child(paragraph(&words::word("selftest_backup_text"))),
+                .child(part("h2").text(&words::word("selftest_works_title")))
+                .child(paragraph(&words::word("selftest_done_text"))),
         );
-        let open = part("a")
-            .class("button first")
-            .link(&format!("https://{address}/"))
-            .text(&words::word("selftest_open"));
-        parts.push(row([open, options_button()]));
+        parts.push(row([next_button(address)]));
     } else {
         parts.push(paragraph(&words::word("selftest_failed_text")).class("note"));
         parts.push(row([test_button(address), options_button()]));
     }
     parts
+}
+
+fn next_button(address: &Address) -> Part {
+    let address = address.clone();
+    button(&words::word("setup_next"), Look::First, move || {
+        let address = address.clone();
+        async move {
+            let status = ask::<Status>(&Request::Status { url: format!("https://{address}/") }).await;
+            match status.ok().and_then(|status| status.watch) {
+                Some(watch) if !consent::is_any(watch.consent) => show_offer(&address, &watch),
+                _ => show_done(&address, None),
+            }
+        }
+    })
+}
+
+/// Step 4: the watch, with what it tells whom. Nothing is asked of anybody before the click.
+fn show_offer(address: &Address, offered: &Watch) {
+    let item = |source: consent::Source| {
+        let key = |end: &str| words::word(&format!("watch_{}{end}", source.as_str()));
+        part("li").child(part("strong").text(&key("_name"))).then(" ").then(&key("_hint"))
+    };
+    let sources: Vec<_> = consent::on_offer(offered).collect();
+    let learns = part("ul").class("learns").children(sources.iter().copied().map(item));
+    let (agreed, needs) = (address.clone(), offered.needs.clone());
+    let agree = button(&words::word("setup_watch_button"), Look::First, move || {
+        let (given, address, sources) =
+            (consent::ask_browser(&sources, &needs), agreed.clone(), sources.clone());
+        async move {
+            if let Some(refusal) = watch::refused(given.await) {
+                return said::say(&refusal);
+            }
+            let all = |consent| sources.iter().fold(consent, |consent, one| one.put(consent, true));
+            match consent::store(&address, all).await {
+                Ok(Overview { trouble: Some(trouble), .. }) => said::say(&trouble_in_words(&trouble)),
+                Ok(_) => {
+                    // The first look goes on by itself; nobody has to wait for it here.
+                    wasm_bindgen_futures::spawn_local({
+                        let address = address.clone();
+                        async move {
+                            let _ = ask::<Status>(&Request::Audit { address }).await;
+                        }
+                    });
+                    show_done(&address, Some("setup_watch_on"));
+                }
+                Err(unanswered) => said::say(&unanswered.in_words()),
+            }
+        }
+    });
+    let skipped = address.clone();
+    let skip = button(&words::word("setup_watch_skip"), Look::Plain, move || {
+        show_done(&skipped, Some("setup_watch_off"));
+        async {}
+    });
+    let parts = vec![
+        paragraph(&words::with("setup_watch_text", &[address.host.as_str()])).class("lead"),
+        part("h2").text(&words::word("setup_watch_learns")),
+        learns,
+        folded(&words::word("watch_logs_more"), [paragraph(&words::word("watch_logs_more_text"))]),
+        paragraph(&words::word("setup_watch_later")).class("hint"),
+        row([agree, skip]),
+    ];
+    fill(4, &words::word("setup_watch_title"), parts);
+}
+
+fn show_done(address: &Address, watched: Option<&str>) {
+    let mut card = part("div").class("card good").child(paragraph(&words::word("selftest_done_text")));
+    if let Some(watched) = watched {
+        card = card.child(paragraph(&words::word(watched)));
+    }
+    let open = part("a")
+        .class("button first")
+        .link(&format!("https://{address}/"))
+        .text(&words::word("selftest_open"));
+    let parts =
+        vec![card.child(paragraph(&words::word("selftest_backup_text"))), row([open, options_button()])];
+    fill(4, &words::word("selftest_done_title"), parts);
 }
 
 fn step(step: &SelfTestStep) -> Part {
@@ -276,7 +351,7 @@ fn options_button() -> Part {
 }
 
 fn fill(step: usize, name: &str, parts: Vec<Part>) {
-    let steps = ["setup_step_address", "setup_step_confirm", "setup_step_test"];
+    let steps = ["setup_step_address", "setup_step_confirm", "setup_step_test", "setup_step_watch"];
     let shown = steps.iter().zip(1..).map(|(key, number)| {
         let item = part("li")
             .child(part("span").class("number").attr("aria-hidden", "true").text(&number.to_string()))
