@@ -157,6 +157,10 @@ impl Desk {
     }
 
     fn fault(&self, word: &str) -> Fault {
+        // Slower than anybody waits here.
+        if word == "slow" {
+            return Fault { delay_ms: 30_000, ..Fault::default() };
+        }
         Fault::preset(word, &self.world.url(ASTRAY)).unwrap()
     }
 
@@ -512,6 +516,54 @@ fn a_list_is_taken_over_only_if_it_is_signed_whole_and_newer() {
     assert!(std::fs::read_to_string(desk.held()).unwrap().contains("First operator"));
 }
 
+#[test]
+fn logs_and_monitors_that_answer_oddly_are_not_checked() {
+    let desk = Desk::new();
+    let good = desk.good();
+    desk.world.publish_home(&desk.lab);
+    desk.stranger(&[HOST]);
+    (0..5).for_each(|n| {
+        desk.world.publish(&desk.lab, &desk.logged(n, &[HOST], &desk.lab.home_key)[0]).then_some(()).unwrap()
+    });
+    assert_eq!(desk.audit(&good, &["--require-proof"]).exit_code, 4);
+    let no_monitors = ["--require-proof", "--no-crt-sh", "--no-cert-spotter"];
+    for mode in ["stale", "future", "bad-signature", "wrong-proof", "garbled"] {
+        desk.world.set_log("*", mode).unwrap();
+        let odd = desk.audit(&good, &no_monitors);
+        assert_eq!(odd.verdict(), "unchecked", "{mode}: {:#}", odd.report()["publication"]);
+        assert!(!odd.has("inclusion-proven"), "{mode}");
+    }
+    desk.world.set_log("*", "good").unwrap();
+    for (monitor, mode, reason) in [
+        (CERT_SPOTTER, "garbled", "paging-stuck"),
+        (CERT_SPOTTER, "lie", "not-believed"),
+        (CERT_SPOTTER, "loop", "paging-stuck"),
+        (CRT_SH, "garbled", "entries-skipped"),
+    ] {
+        desk.world.set_monitor(monitor, mode).unwrap();
+        let odd = desk.audit(&good, &["--no-logs"]);
+        let looks = odd.whole["looks"].as_array().unwrap();
+        let look = looks.iter().find(|one| one["monitor"] == monitor).unwrap();
+        assert_eq!(
+            (odd.exit_code, odd.alarms().len(), look["reason"].as_str()),
+            (4, 0, Some(reason)),
+            "{monitor} {mode}"
+        );
+        desk.world.set_monitor(monitor, "good").unwrap();
+    }
+    // Names full of markup and of characters that nobody sees.
+    desk.world.set_monitor("*", "hostile").unwrap();
+    let text = String::from_utf8(desk.run(&good, &["--no-logs"]).stdout).unwrap();
+    assert!(
+        text.chars().all(|c| c == '\n' || !(c.is_control() || "\u{202e}\u{200b}\u{feff}".contains(c))),
+        "{text}"
+    );
+    // Nobody knows anything: what was known stays.
+    desk.world.set_monitor("*", "empty").unwrap();
+    let empty = desk.audit(&good, &[]);
+    assert!(empty.exit_code == 4 && empty.has("issuances-unknown"));
+}
+
 const FAULTS: [&str; 21] = [
     "400",
     "401",
@@ -535,6 +587,9 @@ const FAULTS: [&str; 21] = [
     "markup",
     "nested",
 ];
+
+/// Enough for those that answer, on a machine that has much to do.
+const PATIENCE: &str = "5";
 
 /// The table of issue 4: every endpoint, every way to fail.
 #[test]
@@ -570,8 +625,8 @@ fn hostile(word: &str) -> usize {
         (&tiled, format!("/{tiled}-tiles/tile/")),
     ] {
         desk.world.fail(log, &path, Some(&fault)).unwrap();
-        let found =
-            desk.audit(&good, &["--require-proof", "--patience", "2", "--no-crt-sh", "--no-cert-spotter"]);
+        let found = desk
+            .audit(&good, &["--require-proof", "--patience", PATIENCE, "--no-crt-sh", "--no-cert-spotter"]);
         let name = format!("{word} at {path}: {:#}", found.report()["publication"]);
         // Of one that is known, the watch goes on to speak.
         assert_eq!((found.verdict(), found.exit_code), ("unchecked", 4), "{name}");
@@ -589,7 +644,7 @@ fn hostile(word: &str) -> usize {
 
     for (monitor, path) in [(CRT_SH, "/?dNSName"), (CERT_SPOTTER, "/v1")] {
         desk.world.fail(monitor, path, Some(&fault)).unwrap();
-        let found = desk.audit(&good, &["--patience", "2", "--no-logs"]);
+        let found = desk.audit(&good, &["--patience", PATIENCE, "--no-logs"]);
         let name = format!("{word} at {monitor}{path}: {:#}", found.whole["looks"]);
         assert_eq!((found.exit_code, found.alarms().len()), (4, 0), "{name}");
         assert_eq!(found.whole["issuances"].as_array().unwrap().len(), 2, "nothing is forgotten: {name}");
@@ -602,7 +657,7 @@ fn hostile(word: &str) -> usize {
         let alone = if monitor == CRT_SH { "--no-cert-spotter" } else { "--no-crt-sh" };
         let found = desk.audit(
             &good,
-            &["--patience", "2", "--no-logs", alone, "--site", &fresh, "--require", "issuances"],
+            &["--patience", PATIENCE, "--no-logs", alone, "--site", &fresh, "--require", "issuances"],
         );
         assert_eq!((found.verdict(), found.exit_code), ("unchecked", 3), "{name}");
         assert!(found.has("issuances-not-checked") && found.alarms().is_empty(), "{name}");
@@ -612,7 +667,7 @@ fn hostile(word: &str) -> usize {
 
     for path in ["/log_list.json", "/log_list.sig"] {
         desk.world.fail(LISTS, path, Some(&fault)).unwrap();
-        let (exit_code, why) = said(&desk.update(&["--patience", "2"]));
+        let (exit_code, why) = said(&desk.update(&["--patience", PATIENCE]));
         assert!(matches!(exit_code, 65 | 69) && why.starts_with("doorlight: "), "{word} at {path}: {why}");
         assert!(!desk.held().exists());
         desk.world.fail(LISTS, path, None).unwrap();
