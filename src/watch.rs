@@ -510,7 +510,8 @@ impl WatchRecord {
     }
 }
 
-fn particulars(known: &Known) -> Value {
+/// What is told of an issuance: in findings, and by the command line. Safe to show.
+pub fn particulars(known: &Known) -> Value {
     let issuance = &known.issuance;
     let authority = authority::of(&issuance.issuer);
     json!({

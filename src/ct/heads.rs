@@ -46,6 +46,17 @@ pub enum HeadsError {
     },
 }
 
+impl HeadsError {
+    /// The stable code of the error, for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge => "heads-too-large",
+            Self::Malformed { .. } => "heads-malformed",
+            Self::NewerVersion { .. } => "heads-newer-version",
+        }
+    }
+}
+
 /// Two heads that one log signed and that cannot be of one history.
 ///
 /// The first `older.size` entries of the newer tree have another root than the older head says: `proof` leads from that root to the newer head's

@@ -65,7 +65,7 @@ impl LogListError {
 pub enum Provenance {
     /// Came with the product.
     Shipped,
-    /// Signed by the pinned key.
+    /// Signed by the pinned key, or by one that the user named.
     Signed,
     /// Handed in by the user without a signature.
     Unsigned,
@@ -274,9 +274,15 @@ impl LogList {
     /// `None` cannot happen for the key that is pinned.
     pub fn signature_check(json: &[u8], signature: &[u8]) -> Option<SignatureCheck> {
         let spki = Base64::decode_vec(GOOGLE_KEY.trim()).ok()?;
-        let check = PublicKey::from_spki(&spki).ok()?.check_log(Hash::Sha256, json, signature)?;
+        let check = Self::signature_check_by(&spki, json, signature)?;
         debug_assert!(check.algorithm == Algorithm::RsaPkcs1(Hash::Sha256));
         Some(check)
+    }
+
+    /// The same for a list of one's own, signed by one's own key (SubjectPublicKeyInfo in DER): RSASSA-PKCS1-v1_5 or ECDSA, with SHA-256. `None` where the
+    /// key is of another kind, or too weak.
+    pub fn signature_check_by(spki: &[u8], json: &[u8], signature: &[u8]) -> Option<SignatureCheck> {
+        PublicKey::from_spki(spki).ok()?.check_log(Hash::Sha256, json, signature)
     }
 
     /// The log with this ID.

@@ -68,15 +68,15 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-fn parse_check(text: &str) -> Result<Check, String> {
+pub(crate) fn parse_check(text: &str) -> Result<Check, String> {
     serde_json::from_value(text.into()).map_err(|_| "no check of this name; see docs/codes.md".into())
 }
 
 /// What every check of this run knows.
 pub(crate) struct Setting {
-    roots: Roots,
-    log_lists: LogLists,
-    require: Vec<Check>,
+    pub(crate) roots: Roots,
+    pub(crate) log_lists: LogLists,
+    pub(crate) require: Vec<Check>,
 }
 
 /// The time that a certificate is judged by.
@@ -146,14 +146,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let text = if arguments.json { report.to_json() + "\n" } else { report.to_text() };
     // A reader that hangs up early is no failure of the check.
     let _ = std::io::stdout().write_all(text.as_bytes());
+    end(exit_code(report.verdict), report.verdict, unsaved)
+}
+
+/// The exit code; where something could not be kept, that is the end of what was trusted. A warning is never held back for want of a place to
+/// write it down.
+pub(crate) fn end(code: ExitCode, verdict: Verdict, unsaved: Option<Failure>) -> Result<ExitCode, Failure> {
     match unsaved {
-        // A warning is never held back for want of a place to write it down.
-        Some(failure) if report.verdict == Verdict::Trusted => Err(failure),
+        Some(failure) if verdict == Verdict::Trusted => Err(failure),
         Some(failure) => {
             eprintln!("doorlight: {failure}");
-            Ok(exit_code(report.verdict))
+            Ok(code)
         }
-        None => Ok(exit_code(report.verdict)),
+        None => Ok(code),
     }
 }
 
@@ -184,13 +189,23 @@ fn check_address(
     let is_kept_here = arguments.site.is_none() && matches!(site, Site::Record(_));
     let mut saved = Ok(());
     if let (true, Some(continuity)) = (is_kept_here, continuity) {
-        let is_accepted = matches!(continuity, Continuity::SameKey | Continuity::Confirmed(_));
-        if !is_accepted || report.verdict == Verdict::Trusted {
-            let leaf = observation.chain.leaf();
-            saved = store::update(|pins| pins.site_mut(address).remember(leaf, continuity, at));
-        }
+        saved = remember(&observation, continuity, report.verdict);
     }
     Ok((report, saved))
+}
+
+/// Brings the kept record up to date. A key is accepted where the check as a whole was trusted.
+pub(crate) fn remember(
+    observation: &Observation,
+    continuity: Continuity,
+    verdict: Verdict,
+) -> Result<(), Failure> {
+    let is_accepted = matches!(continuity, Continuity::SameKey | Continuity::Confirmed(_));
+    if is_accepted && verdict != Verdict::Trusted {
+        return Ok(());
+    }
+    let (address, leaf) = (&observation.address, observation.chain.leaf());
+    store::update(|pins| pins.site_mut(address).remember(leaf, continuity, observation.at))
 }
 
 /// What the address presents now, or the report that ends here.

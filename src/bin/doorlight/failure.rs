@@ -3,13 +3,18 @@
 use std::fmt;
 
 use doorlight::certificate::ReadError;
+use doorlight::ct::heads::HeadsError;
 use doorlight::ct::log_list::LogListError;
+use doorlight::fetch::FetchError;
 use doorlight::pins::PinsError;
+use doorlight::watch::WatchError;
 
 /// Wrong usage (EX_USAGE).
 pub(crate) const USAGE: u8 = 64;
 /// Unreadable input (EX_DATAERR).
 pub(crate) const INPUT: u8 = 65;
+/// Somebody else's service gave no answer to use (EX_UNAVAILABLE).
+pub(crate) const UNAVAILABLE: u8 = 69;
 /// Could not be written (EX_IOERR).
 pub(crate) const OUTPUT: u8 = 74;
 
@@ -57,4 +62,10 @@ macro_rules! unreadable {
     )*};
 }
 
-unreadable!(ReadError, LogListError, PinsError);
+unreadable!(ReadError, LogListError, PinsError, HeadsError, WatchError);
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        Self { exit_code: UNAVAILABLE, code: error.code(), message: error.to_string() }
+    }
+}

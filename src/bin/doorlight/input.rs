@@ -13,9 +13,10 @@ use doorlight::roots::Roots;
 use doorlight::time::Timestamp;
 
 use crate::failure::Failure;
+use crate::log_list;
 
 /// The whole file, or one byte more than `limit`, which the reader behind then refuses.
-fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let result = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
@@ -37,10 +38,10 @@ pub(crate) fn roots(paths: &[PathBuf]) -> Result<Roots, Failure> {
     Ok(roots)
 }
 
-/// The lists of the files, or the shipped one where there are none. Every signature has to fit one of the lists.
+/// The lists of the files, or the shipped one and the fetched one where there are none. Every signature has to fit one of the lists.
 pub(crate) fn log_lists(lists: &[PathBuf], signatures: &[PathBuf]) -> Result<LogLists, Failure> {
     if lists.is_empty() {
-        return Ok(LogLists::shipped()?);
+        return log_list::at_hand();
     }
     let lists = lists
         .iter()

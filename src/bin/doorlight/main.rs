@@ -1,10 +1,14 @@
 //! The command line: the same answer as the extension gives, for scripts and for experts.
 
+mod audit;
 mod batch;
 mod check;
 mod connect;
 mod failure;
 mod input;
+mod log_list;
+mod memory;
+mod network;
 mod pin;
 mod store;
 
@@ -14,8 +18,8 @@ use clap::{Parser, Subcommand};
 
 /// Checks the certificate at your own remote address before you type a password there.
 ///
-/// Exit codes: 0 trusted, 1 attention, 2 danger, 3 unchecked, 64 wrong usage, 65 unreadable input, 74 the pins could not be written. A
-/// batch exits with 0 when every file could be read.
+/// Exit codes: 0 trusted, 1 attention, 2 danger, 3 unchecked, 4 an audit knows of a certificate that is not yours, 64 wrong usage, 65 unreadable or refused
+/// input, 69 a list of logs could not be fetched, 74 what was learnt could not be written. A batch exits with 0 when every file could be read.
 #[derive(Parser)]
 #[command(name = "doorlight", version)]
 struct Cli {
@@ -27,6 +31,28 @@ struct Cli {
 enum Command {
     /// Judge a certificate: of an address (own TLS connection), of a file, or of every file in a folder.
     Check(check::Arguments),
+    /// Check an address, have the logs prove that they published its certificate, and ask the monitors who else has one for its name.
+    ///
+    /// Who learns what: the address, that somebody connects. The logs that the certificate names, which entry somebody looks for; of a tiled log only which 256 entries it is among. Cert Spotter
+    /// (SSLMate) and crt.sh (Sectigo), that somebody asks for this name. All of them see your IP address. Each can be turned off: --no-logs, --no-cert-spotter, --no-crt-sh. Nothing of it is
+    /// asked by `check`.
+    ///
+    /// A certificate with a key that is not yours is an alarm: told once, with what to do, and the exit code stays 4 till it has ended or is acknowledged. What was not answered is "not
+    /// checked", with the reason, and never an alarm.
+    ///
+    /// Exit codes: 0 trusted, 1 attention, 2 danger (the connection itself), 4 a certificate that is not yours is known, 3 unchecked; 64, 65, 74 as elsewhere. With --due and nothing due: 0.
+    Audit(Box<audit::AuditArguments>),
+    /// Judge a certificate of a file, and have the logs prove that they published it.
+    ///
+    /// Without that proof it is unchecked. The logs that the certificate names learn which entry somebody looks for, and your IP address.
+    ///
+    /// Exit codes: as of `check`.
+    Prove(audit::ProveArguments),
+    /// Fetch the list of logs, or show it.
+    LogList {
+        #[command(subcommand)]
+        action: log_list::Action,
+    },
     /// Keep and show what is known of your addresses.
     Pin {
         #[command(subcommand)]
@@ -49,6 +75,9 @@ fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Check(arguments) => check::run(arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Prove(arguments) => audit::prove(&arguments),
+        Command::LogList { action } => log_list::run(action),
         Command::Pin { action } => pin::run(action),
         Command::Codes => {
             print!("{}", doorlight::evidence::codes_page());
