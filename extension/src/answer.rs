@@ -21,6 +21,7 @@ use crate::gate;
 use crate::journal::Event;
 use crate::keeper::{Believed, Keeper, asks_for_key, last_chain};
 use crate::light;
+use crate::log_list;
 use crate::message::{Exported, Light, Overview, Passage, Request, SelfTest, SelfTestStep, Status, Trouble};
 use crate::settings::{Consent, Settings};
 use crate::standing::{Standing, opens};
@@ -286,12 +287,18 @@ async fn overview(keeper: &Rc<Keeper>, trouble: Option<Trouble>) -> Overview {
         kept.unreadable.contains(&"settings").then(|| self::trouble("settings-unreadable", ""));
     let stored = keeper.not_stored.borrow().clone();
     let believed = keeper.believed.borrow();
+    let list = keeper.log_list_trouble.borrow().clone();
     Overview {
         sites,
         settings: kept.settings.clone(),
         journal,
         kept_aside: kept.kept_aside,
-        trouble: trouble.or(stored).or(unreadable).or(settings_unreadable).or(believed.trouble.clone()),
+        trouble: trouble
+            .or(stored)
+            .or(unreadable)
+            .or(settings_unreadable)
+            .or(believed.trouble.clone())
+            .or(list),
         capture: keeper.browser.capture_name().into(),
         log_list_published: believed.log_lists.judging(now()).and_then(|list| list.timestamp),
     }
@@ -416,7 +423,9 @@ async fn except(
 }
 
 async fn change(keeper: &Rc<Keeper>, settings: Settings) -> Result<(), Trouble> {
-    let believed = Believed::new(&settings);
+    let fetched = keeper.kept.borrow().fetched_log_list.clone();
+    let fetched = log_list::read(fetched.as_ref(), &settings).await;
+    let believed = Believed::new(&settings, fetched);
     if let Some(trouble) = believed.trouble {
         return Err(trouble);
     }

@@ -37,6 +37,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use crate::api;
 use crate::journal::Event;
 use crate::keeper::{Keeper, last_chain};
+use crate::log_list;
 use crate::message::{Alarm, Needs, Watch};
 use crate::network::{Network, pattern};
 use crate::settings::{Consent, Settings};
@@ -412,6 +413,7 @@ impl Keeper {
 
     /// Audits what is due, now that the background is awake anyway.
     pub async fn audit_due(self: &Rc<Self>) {
+        self.renew_log_list().await;
         for address in self.guarded() {
             self.audit(&address, false).await;
         }
@@ -486,7 +488,7 @@ impl Keeper {
             logs,
             cert_spotter: of(sources.cert_spotter),
             crt_sh: of(sources.crt_sh),
-            log_list: Vec::new(),
+            log_list: of(Some(log_list::place(settings))),
         }
     }
 }

@@ -40,6 +40,7 @@ use crate::gate;
 use crate::intermediates;
 use crate::journal::{self, Entry, Event};
 use crate::light;
+use crate::log_list;
 use crate::message::{Light, Trouble};
 use crate::settings::Settings;
 use crate::standing::{Standing, Way, opens};
@@ -110,8 +111,8 @@ pub struct Believed {
 }
 
 impl Believed {
-    /// Reads the user's own roots and list.
-    pub fn new(settings: &Settings) -> Self {
+    /// Reads the user's own roots and list; `fetched` is a newer public one, whose signature was found good.
+    pub fn new(settings: &Settings, fetched: Option<LogList>) -> Self {
         let mut trouble = None;
         let mut roots = Roots::mozilla();
         if !settings.roots.trim().is_empty() {
@@ -131,7 +132,11 @@ impl Believed {
                 trouble = Some(Trouble { code: "log-list-unreadable".into(), detail: error.to_string() });
                 LogLists::new(Vec::new())
             }
-            None => LogLists::shipped().unwrap_or_else(|_| LogLists::new(Vec::new())),
+            None => {
+                let mut lists = LogLists::shipped().unwrap_or_default();
+                fetched.into_iter().for_each(|list| lists.push(list));
+                lists
+            }
         };
         Self { roots, log_lists, trouble }
     }
@@ -168,6 +173,8 @@ pub struct Keeper {
     pub not_stored: RefCell<Option<Trouble>>,
     /// What the audits found.
     pub audits: RefCell<BTreeMap<Address, Audited>>,
+    /// Why the list of logs could not be renewed last.
+    pub log_list_trouble: RefCell<Option<Trouble>>,
     /// The audits that are under way.
     pub auditing: RefCell<BTreeMap<Address, Promise>>,
     /// One after the other: what audits know is read, changed and written as a whole.
@@ -191,7 +198,8 @@ impl Keeper {
         .await;
         let mut kept = kept?;
         let audits = RefCell::new(core::mem::take(&mut kept.audits));
-        let believed = Rc::new(Believed::new(&kept.settings));
+        let fetched = log_list::read(kept.fetched_log_list.as_ref(), &kept.settings).await;
+        let believed = Rc::new(Believed::new(&kept.settings, fetched));
         let keeper = Rc::new(Self {
             browser: Browser::detect(),
             kept: RefCell::new(kept),
@@ -200,6 +208,7 @@ impl Keeper {
             believed: RefCell::new(believed),
             not_stored: RefCell::default(),
             audits,
+            log_list_trouble: RefCell::default(),
             auditing: RefCell::default(),
             audit_turn: Turn::default(),
             running: RefCell::default(),
@@ -574,7 +583,8 @@ impl Keeper {
             *self.standings.borrow_mut() = standings;
             self.set_rules(true).await;
         } else if let Ok(kept) = store::load().await {
-            *self.believed.borrow_mut() = Rc::new(Believed::new(&kept.settings));
+            let fetched = log_list::read(kept.fetched_log_list.as_ref(), &kept.settings).await;
+            *self.believed.borrow_mut() = Rc::new(Believed::new(&kept.settings, fetched));
             *self.audits.borrow_mut() = kept.audits.clone();
             *self.kept.borrow_mut() = kept;
         }

@@ -7,7 +7,7 @@
 //! | how certificates are seen | [`capture`] |
 //! | what keeps requests back | [`gate`], and `static/veil.js` for pages that make none |
 //! | what the browser reports | [`events`] |
-//! | what logs and monitors are asked, and how | [`audit`], [`network`] |
+//! | what logs and monitors are asked, and how | [`audit`], [`network`]; the list of logs: [`log_list`] |
 //! | how an address stands in this session | [`standing`] |
 //! | what is kept, and where | [`store`], [`settings`], [`journal`] |
 //! | the pages | [`pages`], and what they ask: [`message`], [`answer`] |
@@ -36,6 +36,8 @@ pub mod journal;
 #[cfg(feature = "background")]
 pub mod keeper;
 pub mod light;
+#[cfg(feature = "background")]
+pub mod log_list;
 pub mod message;
 #[cfg(feature = "background")]
 pub mod network;

@@ -26,6 +26,7 @@ use base64ct::{Base64, Encoding};
 use doorlight::address::Address;
 use doorlight::certificate::Certificate;
 use doorlight::ct::heads::Heads;
+use doorlight::ct::log_list::renewal::Fetched;
 use doorlight::pins::{Pins, PinsError};
 use doorlight::time::Timestamp;
 use doorlight::watch::WatchRecord;
@@ -57,6 +58,8 @@ pub struct Kept {
     pub intermediates: Vec<Certificate>,
     /// What the audits found.
     pub audits: BTreeMap<Address, Audited>,
+    /// The list of logs that was fetched last.
+    pub fetched_log_list: Option<Fetched>,
     /// How many values are kept aside.
     pub kept_aside: usize,
     /// The keys whose values could not be read.
@@ -107,8 +110,13 @@ impl Kept {
             Read::Value(audits) => audits,
             Read::Absent | Read::Unreadable => BTreeMap::new(),
         };
+        // It is fetched again.
+        let fetched_log_list = match read(all, "fetched_log_list") {
+            Read::Value(fetched) => Some(fetched),
+            Read::Absent | Read::Unreadable => None,
+        };
         let kept_aside = all.get("kept_aside").and_then(Value::as_array).map_or(0, Vec::len);
-        Self { pins, settings, journal, intermediates, audits, kept_aside, unreadable }
+        Self { pins, settings, journal, intermediates, audits, fetched_log_list, kept_aside, unreadable }
     }
 
     /// Adds intermediates that a good chain came with. True where there was a new one.
@@ -126,7 +134,8 @@ impl Kept {
 }
 
 /// What is read at every start.
-const KEYS: [&str; 6] = ["pins", "settings", "journal", "intermediates", "audits", "kept_aside"];
+const KEYS: [&str; 7] =
+    ["pins", "settings", "journal", "intermediates", "audits", "fetched_log_list", "kept_aside"];
 
 enum Read<T> {
     Value(T),
@@ -211,6 +220,11 @@ pub async fn keep_aside(key: &str, replacement: String, at: Timestamp) -> Result
 /// Keeps what the audits found.
 pub async fn save_audits(audits: &BTreeMap<Address, Audited>) -> Result<(), ApiError> {
     api::local_set(json!({"audits": written(audits)})).await
+}
+
+/// Keeps a list of logs that was fetched.
+pub async fn save_fetched_log_list(fetched: &Fetched) -> Result<(), ApiError> {
+    api::local_set(json!({"fetched_log_list": written(fetched)})).await
 }
 
 /// Reads one value. One that cannot be read is kept aside, and `empty` takes its place.

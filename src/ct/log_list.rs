@@ -7,6 +7,8 @@
 
 use core::time::Duration;
 
+pub mod renewal;
+
 use base64ct::{Base64, Encoding};
 use serde_json::Value;
 use sha2::{Digest, Sha256};

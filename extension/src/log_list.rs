@@ -1,0 +1,84 @@
+//! A newer list of logs, once a day where the user wants it.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use base64ct::{Base64, Encoding};
+use doorlight::ct::log_list::LogList;
+use doorlight::ct::log_list::renewal::{self, Fetched, PUBLISHER, RenewalError};
+use doorlight::time::DAY;
+use doorlight_browser::now;
+
+use crate::journal::Event;
+use crate::keeper::{Believed, Keeper};
+use crate::message::Trouble;
+use crate::network::Network;
+use crate::settings::Settings;
+use crate::store;
+
+/// How long one answer may take.
+const TIME_LIMIT: Duration = Duration::from_secs(15);
+
+/// Where the list is fetched.
+pub fn place(settings: &Settings) -> &str {
+    let own = settings.log_list_url.trim();
+    if own.is_empty() { PUBLISHER } else { own }
+}
+
+/// The key that the user named, SubjectPublicKeyInfo in DER.
+fn own_key(settings: &Settings) -> Result<Option<Vec<u8>>, RenewalError> {
+    let pem = settings.log_list_key.trim();
+    if pem.is_empty() { Ok(None) } else { renewal::public_key(pem.as_bytes()).map(Some) }
+}
+
+/// The list that was fetched, if it is from where the user wants it now and still proves to be signed.
+pub async fn read(fetched: Option<&Fetched>, settings: &Settings) -> Option<LogList> {
+    let fetched = fetched.filter(|one| settings.renews_log_list && one.from == place(settings))?;
+    let key = own_key(settings).ok()?.map(|key| Base64::encode_string(&key));
+    if fetched.key != key {
+        return None;
+    }
+    fetched.verify(&Network { time_limit: TIME_LIMIT }).await.ok()
+}
+
+impl Keeper {
+    /// Fetches the list where that is wanted and due. One that cannot be had or believed leaves the one at hand.
+    pub async fn renew_log_list(self: &Rc<Self>) {
+        let settings = self.kept.borrow().settings.clone();
+        if !settings.renews_log_list || crate::api::is_private() {
+            return;
+        }
+        let at = now();
+        let is_recent = |one: &Fetched| {
+            one.from == place(&settings) && one.fetched_at <= at && at.since(one.fetched_at) < DAY
+        };
+        if self.kept.borrow().fetched_log_list.as_ref().is_some_and(is_recent) {
+            return;
+        }
+        let believed = Rc::clone(&self.believed.borrow());
+        let held = believed.log_lists.judging(at).and_then(|list| list.timestamp);
+        let found = match own_key(&settings) {
+            Ok(key) => {
+                let network = Network { time_limit: TIME_LIMIT };
+                renewal::renew(&network, place(&settings), key.as_deref(), held, at).await
+            }
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok((fetched, list)) => {
+                *self.log_list_trouble.borrow_mut() = None;
+                if list.timestamp > held {
+                    self.note(None, Event::LogListRenewed, list.version.clone()).await;
+                }
+                self.stored(store::save_fetched_log_list(&fetched).await);
+                let changed = Believed::new(&settings, Some(list));
+                *self.believed.borrow_mut() = Rc::new(changed);
+                self.kept.borrow_mut().fetched_log_list = Some(fetched);
+            }
+            Err(error) => {
+                let trouble = Trouble { code: error.code().into(), detail: error.to_string() };
+                *self.log_list_trouble.borrow_mut() = Some(trouble);
+            }
+        }
+    }
+}
