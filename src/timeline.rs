@@ -417,7 +417,7 @@ const FOOT: u64 = 32;
 const STYLE: &str = r"<style>
 .doorlight-timeline{--ink:var(--doorlight-ink,#1c1b1f);--paper:var(--doorlight-paper,#fff);--alarm:var(--doorlight-alarm,#b3261e);color:var(--ink);background:var(--paper);font:11px system-ui,sans-serif;max-width:40rem}
 @media (prefers-color-scheme:dark){.doorlight-timeline{--ink:var(--doorlight-ink,#e6e1e5);--paper:var(--doorlight-paper,#1c1b1f);--alarm:var(--doorlight-alarm,#f2b8b5)}}
-.doorlight-timeline text{fill:currentColor}
+.doorlight-timeline text{fill:currentColor;stroke:var(--paper);stroke-width:3px;paint-order:stroke}
 .doorlight-timeline .head{font-size:13px;font-weight:600}
 .doorlight-timeline .whose{font-weight:600}
 .doorlight-timeline .when{font-size:10px}

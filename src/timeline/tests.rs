@@ -99,6 +99,28 @@ fn every_class_has_its_own_sign_words_and_pattern() {
     }
 }
 
+/// A page's policy may let no style in, neither as an element nor as an attribute.
+#[test]
+fn without_style_the_patterns_are_still_there() {
+    let (record, own) = sample();
+    let timeline = Timeline::new(&record, Some(&own), now());
+    let svg = timeline.to_plain_svg(&Labels::ENGLISH);
+    assert!(well_formed(&svg) && !svg.contains("style"), "{svg}");
+    let patterns: BTreeSet<_> = timeline.bars.iter().map(|bar| (bar.css_class(), bar.pattern("x"))).collect();
+    let distinct: BTreeSet<_> =
+        timeline.bars.iter().map(|bar| Bar { has_ended: false, ..bar.clone() }.pattern("x")).collect();
+    assert_eq!(distinct.len(), 6, "{patterns:?}");
+    for bar in &timeline.bars {
+        let id = HOST.replace('.', "-");
+        assert!(svg.contains(&bar.pattern(&id)));
+        if let Some((_, rest)) = bar.pattern(&id).split_once("url(#") {
+            let name = rest.split(')').next().unwrap();
+            assert!(svg.contains(&format!("<pattern id=\"{name}\"")), "{name}");
+        }
+    }
+    assert_eq!(timeline.to_svg(&Labels::ENGLISH).replacen(STYLE, "", 1), svg);
+}
+
 #[test]
 fn hostile_words_stay_words() {
     let (mut record, own) = sample();

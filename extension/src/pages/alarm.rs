@@ -36,7 +36,7 @@ pub fn card(address: &Address, alarm: &Alarm, then: &Then) -> Part {
         .child(part("span").class(mark).attr("aria-hidden", "true").text(sign))
         .child(part("span").text(&words::with(name, &[&issuer])));
     let mut whole =
-        part("article").class(class).attr("aria-labelledby", &id).child(heading).child(what(alarm, &issuer));
+        part("article").class(class).attr("aria-labelledby", &id).child(heading).child(what(alarm));
     if stands(alarm) {
         if alarm.may_be_renewal {
             whole = whole.child(paragraph(&words::word("alarm_renewal")).class("note"));
@@ -46,7 +46,7 @@ pub fn card(address: &Address, alarm: &Alarm, then: &Then) -> Part {
     whole.child(row([acknowledge(address, alarm, then)]))
 }
 
-fn what(alarm: &Alarm, issuer: &str) -> Part {
+fn what(alarm: &Alarm) -> Part {
     let names: Vec<_> = alarm.names.iter().map(|name| printable(name)).collect();
     let valid = words::with(
         "alarm_valid",
@@ -54,7 +54,6 @@ fn what(alarm: &Alarm, issuer: &str) -> Part {
     );
     let short = part("dl")
         .class("certificate")
-        .child(pair(&words::word("certificate_issuer"), part("bdi").text(issuer)))
         .child(pair(&words::word("certificate_names"), part("bdi").text(&names.join(", "))))
         .child(pair(&words::word("alarm_when"), part("span").text(&valid)));
     let mut digits = part("dl").class("certificate");

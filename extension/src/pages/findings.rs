@@ -61,6 +61,12 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => printable(text),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(parts) => {
+            let said = parts.iter().filter(|(_, value)| !value.is_null());
+            said.map(|(name, value)| format!("{}: {}", printable(name), plain(value)))
+                .collect::<Vec<_>>()
+                .join("; ")
+        }
         Value::Null => "–".into(),
         other => printable(&other.to_string()),
     }

@@ -113,7 +113,7 @@ fn of_logs(watch: &Watch) -> Part {
         |key: &str, proven: usize, of: usize| words::with(key, &[&proven.to_string(), &of.to_string()]);
     let (sign, class, text) = match logs(watch) {
         Logs::NotAsked => ("?", "mark not-checked", words::word("watch_logs_not_yet")),
-        Logs::Missing => ("✕", "mark fail", words::word("published_missing")),
+        Logs::Missing => ("✕", "mark fail", words::word("glance_logs_missing")),
         Logs::NotChecked { proven, of } => {
             ("?", "mark not-checked", numbers("glance_logs_not_checked", proven, of))
         }

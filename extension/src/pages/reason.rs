@@ -69,6 +69,8 @@ pub fn of_attention(report: &Report) -> Reason {
         "first"
     } else if has(Code::PinRenewalDue) {
         "renewal"
+    } else if has(Code::IssuancesUnknown) {
+        "issuance"
     } else {
         return of_finding("attention_other_title", deciding(report).next());
     };

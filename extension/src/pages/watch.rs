@@ -45,7 +45,6 @@ pub fn section(address: &Address, watch: &Watch, after: After<'_>) -> Part {
     let has_looked = watch.looks.iter().any(|looks| looks.last_whole.is_some());
     if !watch.timeline.bars.is_empty() || has_looked {
         whole = whole
-            .child(part("h5").text(&words::word("watch_certificates")))
             .child(timeline::picture(&watch.timeline))
             .children(timeline::table(&watch.timeline, &format!("table-{address}")));
     }
