@@ -183,9 +183,13 @@ impl Keeper {
         {
             // Another audit may have learnt something meanwhile.
             let _turn = self.audit_turn.take().await;
-            if let Ok(mut heads) = self.noted(store::load_heads(at).await) {
-                heads.merge(&found.heads, at);
-                let _ = self.noted(store::save_heads(&heads).await);
+            if let Ok(kept) = self.noted(store::load_heads(at).await) {
+                let mut learnt = found.heads;
+                // Only then: a head that this audit has linked to a later one would wait to be linked again.
+                if kept != heads {
+                    learnt.merge(&kept, at);
+                }
+                let _ = self.noted(store::save_heads(&learnt).await);
             }
         }
         let mut proof = Proof { certificate, at, evidence: found.evidence, reports: found.reports };
