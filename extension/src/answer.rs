@@ -115,6 +115,7 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
             if last_chain(keeper, &address).is_none() {
                 keeper.check(&address).await;
             }
+            keeper.renew_log_list(true).await;
             keeper.audit(&address, true).await;
             json(status(keeper, &address, None).await)
         }

@@ -417,7 +417,7 @@ impl Keeper {
 
     /// Audits what is due, now that the background is awake anyway.
     pub async fn audit_due(self: &Rc<Self>) {
-        self.renew_log_list().await;
+        self.renew_log_list(false).await;
         for address in self.guarded() {
             self.audit(&address, false).await;
         }

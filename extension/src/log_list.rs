@@ -6,6 +6,8 @@ use std::rc::Rc;
 use base64ct::{Base64, Encoding};
 use doorlight::ct::log_list::LogList;
 use doorlight::ct::log_list::renewal::{self, Fetched, PUBLISHER, RenewalError};
+use doorlight::fetch::FetchError;
+use doorlight::text::printable;
 use doorlight::time::DAY;
 use doorlight_browser::now;
 
@@ -43,7 +45,7 @@ pub async fn read(fetched: Option<&Fetched>, settings: &Settings) -> Option<LogL
 
 impl Keeper {
     /// Fetches the list where that is wanted and due. One that cannot be had or believed leaves the one at hand.
-    pub async fn renew_log_list(self: &Rc<Self>) {
+    pub async fn renew_log_list(self: &Rc<Self>, is_forced: bool) {
         let settings = self.kept.borrow().settings.clone();
         if !settings.renews_log_list || crate::api::is_private() {
             return;
@@ -52,7 +54,7 @@ impl Keeper {
         let is_recent = |one: &Fetched| {
             one.from == place(&settings) && one.fetched_at <= at && at.since(one.fetched_at) < DAY
         };
-        if self.kept.borrow().fetched_log_list.as_ref().is_some_and(is_recent) {
+        if !is_forced && self.kept.borrow().fetched_log_list.as_ref().is_some_and(is_recent) {
             return;
         }
         let believed = Rc::clone(&self.believed.borrow());
@@ -76,7 +78,13 @@ impl Keeper {
                 self.kept.borrow_mut().fetched_log_list = Some(fetched);
             }
             Err(error) => {
-                let trouble = Trouble { code: error.code().into(), detail: error.to_string() };
+                let code = match &error {
+                    RenewalError::Fetch(fetch) if !matches!(fetch, FetchError::TooLarge { .. }) => {
+                        "log-list-not-fetched"
+                    }
+                    other => other.code(),
+                };
+                let trouble = Trouble { code: code.into(), detail: printable(&error.to_string()) };
                 *self.log_list_trouble.borrow_mut() = Some(trouble);
             }
         }

@@ -1,7 +1,7 @@
-// The audits in the background: proof by the logs, a watch by the monitors, and what becomes of both when somebody lies, fails or cannot be reached: A7, A8, A14.
+// The audits in the background: proof by the logs, a watch by the monitors, and what becomes of both when somebody lies, fails or cannot be reached: A7, A8, A14, A15.
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startLab } from "./lab.mjs";
@@ -629,5 +629,63 @@ for (const kind of KINDS) {
             await own.close();
             lab.stop();
         }
+    });
+}
+
+for (const kind of KINDS) {
+    describe(`the list of logs in ${kind}`, () => {
+        let lab, own;
+        before(async () => {
+            lab = await startLab();
+            own = await launch(kind, lab, { hasWatch: true });
+            const key = readFileSync(join(lab.folder, "log_list_key.pem"), "utf8");
+            await own.guard({ log_list: "", renews_log_list: true, log_list_url: `${lab.lists}log_list.json`, log_list_key: key });
+        });
+        after(async () => {
+            await own?.close();
+            lab?.stop();
+        });
+        const overview = () => own.ask({ ask: "overview" });
+        const askNow = () => own.ask({ ask: "audit", address: lab.address });
+
+        test("one that is signed and newer than the shipped one is taken over, and judges", async () => {
+            await until(async () => (await overview()).journal.some(({ what }) => what === "log-list-renewed"), { why: "a newer list" });
+            const { trouble, log_list_published } = await overview();
+            assert.equal(trouble, null);
+            assert.ok(Date.now() - Date.parse(log_list_published) < 30 * 24 * HOUR, log_list_published);
+            await own.ask({ ask: "check-again", address: lab.address });
+            const { light, report } = await own.status();
+            assert.equal(light, "trusted");
+            assert.ok(report.evidence.some(({ code }) => code === "ct-policy-met"), JSON.stringify(report.evidence.map(({ code }) => code)));
+        });
+
+        test("A15: one that is older, forged, changed, cut off, too large or not there leaves the one at hand", async () => {
+            const { log_list_published } = await overview();
+            const expected = {
+                stale: "log-list-older",
+                older: "log-list-older",
+                forged: "log-list-signature",
+                tampered: "log-list-signature",
+                malformed: "log-list-malformed",
+                truncated: "log-list-not-fetched",
+                huge: "log-list-too-large",
+                404: "log-list-not-fetched",
+                redirect: "log-list-not-fetched",
+                close: "log-list-not-fetched",
+            };
+            const found = {};
+            for (const mode of Object.keys(expected)) {
+                await lab.command({ do: "list", mode });
+                await askNow();
+                const after = await overview();
+                found[mode] = after.trouble?.code;
+                assert.equal(after.log_list_published, log_list_published, mode);
+            }
+            assert.deepEqual(found, expected);
+            await lab.command({ do: "list", mode: "good" });
+            await askNow();
+            assert.equal((await overview()).trouble, null);
+            assert.equal((await own.status()).light, "trusted");
+        });
     });
 }
