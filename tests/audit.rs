@@ -334,6 +334,8 @@ fn somebody_elses_certificate_is_told_once() {
     let second = text.split("ID ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
     assert_ne!(second, id);
 
+    // The first one is only reminded of.
+    assert!(text.contains("Still not yours") && text.contains(&format!("--letter {id}")), "{text}");
     let letter = desk.doorlight.command().args(desk.arguments(&["--letter", &id])).output().unwrap();
     let letter = String::from_utf8(letter.stdout).unwrap();
     assert!(letter.contains(HOST) && letter.contains("Serial number:"), "{letter}");
