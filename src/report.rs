@@ -340,8 +340,18 @@ impl Report {
             let message = printable(&one.message);
             writeln!(out, "  {} {:<11} {message} [{}]", mark(one), one.check.as_str(), one.code)?;
             for (name, value) in &one.detail {
-                if one.outcome != Outcome::Pass {
-                    writeln!(out, "                {}: {}", printable(name), plain(value))?;
+                if one.outcome == Outcome::Pass {
+                    continue;
+                }
+                match value {
+                    // Things with particulars of their own: a line for each.
+                    serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
+                        writeln!(out, "                {}:", printable(name))?;
+                        for item in items {
+                            writeln!(out, "                  - {}", plain(item))?;
+                        }
+                    }
+                    value => writeln!(out, "                {}: {}", printable(name), plain(value))?,
                 }
             }
         }
@@ -353,6 +363,12 @@ fn plain(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => printable(text),
         serde_json::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        serde_json::Value::Object(fields) => {
+            let told = fields.iter().filter(|(_, value)| !value.is_null());
+            told.map(|(name, value)| format!("{}: {}", printable(name), plain(value)))
+                .collect::<Vec<_>>()
+                .join("; ")
+        }
         other => printable(&other.to_string()),
     }
 }

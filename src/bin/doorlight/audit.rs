@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use doorlight::address::Address;
+use doorlight::address::{Address, Host};
 use doorlight::authority::{self, Authority, REPORTING_LIST};
 use doorlight::certificate::Certificate;
 use doorlight::chain::Chain;
@@ -121,6 +121,16 @@ impl AuditArguments {
         Sources {
             cert_spotter: (!self.no_cert_spotter).then_some(self.cert_spotter.as_str()),
             crt_sh: (!self.no_crt_sh).then_some(self.crt_sh.as_str()),
+        }
+    }
+
+    /// The command by which this audit is asked about what it found.
+    fn again(&self, address: &Address) -> String {
+        match &self.means.site {
+            Some(file) => {
+                format!("doorlight audit {address} --site '{}'", printable(&file.to_string_lossy()))
+            }
+            None => format!("doorlight audit {address}"),
         }
     }
 }
@@ -326,7 +336,13 @@ fn tell(
             text += &Timeline::new(record, leaf, at).to_text(&Labels::ENGLISH);
         }
         let own = leaf.and_then(|leaf| authority::by_organisation(&leaf.issuer_organisation()));
-        alarms.iter().for_each(|alarm| text += &describe(report, alarm, own));
+        let again = arguments.again(&Address { host: report.host.clone(), port: report.port });
+        alarms.iter().for_each(|alarm| text += &describe(&report.host, alarm, own, &again));
+        let stands =
+            |known: &&Known| known.is_alarming(at) && alarms.iter().all(|alarm| alarm.id != known.id());
+        for known in record.iter().flat_map(|record| &record.issuances).filter(stands) {
+            text += &remind(known, &again);
+        }
         text
     };
     let is_stale = report.evidence.iter().any(|one| one.code == Code::IssuancesStale);
@@ -380,9 +396,9 @@ fn to_json(report: &Report, record: Option<&WatchRecord>, alarms: &[Alarm]) -> S
     format!("{whole}\n")
 }
 
-/// One alarm, with what to do. `own` is the authority of the certificate on the line.
-fn describe(report: &Report, alarm: &Alarm, own: Option<&'static Authority>) -> String {
-    let (host, issuance) = (&report.host, &alarm.issuance);
+/// One alarm, with what to do. `own` is the authority of the certificate on the line, `again` the command that this is.
+fn describe(host: &Host, alarm: &Alarm, own: Option<&'static Authority>, again: &str) -> String {
+    let issuance = &alarm.issuance;
     let mut text = format!(
         "\nALARM  A certificate for {host} was issued to a key that is not yours.\n  ID          {}\n  issuer      {}\n  valid       {} to {}\n",
         alarm.id,
@@ -403,19 +419,23 @@ fn describe(report: &Report, alarm: &Alarm, own: Option<&'static Authority>) -> 
     if alarm.may_be_renewal {
         text += "  - Your home changes its key at renewals and one is due: look there first whether this is its own.\n";
     }
-    text += &format!("  - If it is yours: doorlight audit {host} --acknowledge {}\n", alarm.id);
+    text += &format!("  - If it is yours: {again} --acknowledge {}\n", alarm.id);
     let whom = alarm.authority.and_then(|one| one.reports).unwrap_or(REPORTING_LIST);
     let who = alarm.authority.map_or("its authority", |one| one.name);
-    text += &format!(
-        "  - If not, ask {who} to revoke it ({whom}): doorlight audit {host} --letter {}\n",
-        alarm.id
-    );
+    text += &format!("  - If not, ask {who} to revoke it ({whom}): {again} --letter {}\n", alarm.id);
     text += "  - Change the passwords of your DNS and hosting accounts: who gets such a certificate controlled one of them.\n";
     let own: Vec<_> = own.into_iter().collect();
     for record in authority::caa_records(host, &own) {
         text += &format!("  - Set a CAA record, so that no other authority may issue: {record}\n");
     }
     text
+}
+
+/// An alarm that was told before and still stands.
+fn remind(known: &Known, again: &str) -> String {
+    let told = known.told.map_or_else(String::new, |told| format!(" on {told}"));
+    let id = known.id();
+    format!("\nStill not yours, told{told}: {id}\n  {again} --acknowledge {id}\n  {again} --letter {id}\n")
 }
 
 /// Said before anything is asked for the first time.

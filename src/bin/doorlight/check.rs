@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     /// Judge each certificate by the time twelve hours after its first moment.
     #[arg(long, conflicts_with_all = ["at", "address"])]
     at_issue: bool,
-    /// A list of logs (v3 JSON, or an array of log keys), any number of times; the shipped one if none is given.
+    /// A list of logs (v3 JSON, or an array of log keys), any number of times; the newest of the shipped and the fetched one if none is given.
     #[arg(long, value_name = "FILE")]
     log_list: Vec<PathBuf>,
     /// The signature of one of the lists; refused where it does not fit.

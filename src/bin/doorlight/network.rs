@@ -45,9 +45,13 @@ pub(crate) struct Network {
 impl Network {
     /// With this much time, and a folder for tiles if they are to be kept.
     pub(crate) fn new(patience: Duration, tiles: Option<PathBuf>) -> Self {
+        Self::trusting(RootCerts::WebPki, patience, tiles)
+    }
+
+    fn trusting(roots: RootCerts, patience: Duration, tiles: Option<PathBuf>) -> Self {
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::WebPki)
+            .root_certs(roots)
             .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
             .build();
         let config = Agent::config_builder()
@@ -92,7 +96,7 @@ impl Host for Network {
     async fn keep(&self, get: &Get, body: &[u8]) {
         if let (Some(path), Some(folder)) = (self.tile(get), &self.tiles) {
             // A cache that cannot be written is none.
-            let _ = keep(folder, &path, body);
+            let _ = keep(folder, &path, body, MAX_TILES);
         }
     }
 
@@ -194,7 +198,8 @@ fn read(path: &Path, max_bytes: usize) -> Option<Vec<u8>> {
     (body.len() <= max_bytes).then_some(body)
 }
 
-fn keep(folder: &Path, path: &Path, body: &[u8]) -> std::io::Result<()> {
+/// Keeps it, and of all that is kept the newest `max`.
+fn keep(folder: &Path, path: &Path, body: &[u8], max: usize) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(body)?;
@@ -206,8 +211,85 @@ fn keep(folder: &Path, path: &Path, body: &[u8]) -> std::io::Result<()> {
         })
         .collect();
     kept.sort();
-    for (_, path) in kept.iter().take(kept.len().saturating_sub(MAX_TILES)) {
+    for (_, path) in kept.iter().take(kept.len().saturating_sub(max)) {
         fs::remove_file(path)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use doorlight_lab::scenario::Lab;
+    use doorlight_lab::world::{CRT_SH, LISTS, World};
+    use ureq::tls::Certificate;
+
+    use super::*;
+
+    fn ask(network: &Network, url: &str) -> Result<Answer, FetchError> {
+        let get = Get { url: url.into(), max_bytes: 1 << 20, is_immutable: false };
+        pollster::block_on(network.get(&get))
+    }
+
+    #[test]
+    fn tls_is_checked_against_the_roots() {
+        let lab = Lab::new(time::OffsetDateTime::now_utc());
+        let world = World::start_over_tls(&lab, Arc::default(), "localhost").unwrap();
+        let url = world.url(LISTS) + "log_list.json";
+        let patience = Duration::from_secs(20);
+        let roots = lab.roots();
+        let own = RootCerts::new_with_certs(&[Certificate::from_der(&roots[0]).to_owned()]);
+        let answer = ask(&Network::trusting(own, patience, None), &url).unwrap();
+        assert_eq!((answer.status, answer.body), (200, world.publisher.list()));
+        // Mozilla has never heard of the lab's authority.
+        world.journal.clear();
+        assert_eq!(ask(&Network::new(patience, None), &url), Err(FetchError::Unreachable { url }));
+        assert!(world.journal.entries().is_empty());
+    }
+
+    #[test]
+    fn only_https_and_loopback_are_asked() {
+        let network = Network::new(Duration::from_secs(5), None);
+        for url in [
+            "http://log.example/",
+            "ftp://localhost/",
+            "https://user@log.example/",
+            "file:///etc/hosts",
+            "x",
+            "",
+        ] {
+            assert_eq!(ask(&network, url), Err(FetchError::NotAllowed { url: url.into() }), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_wait_that_a_server_asks_for_is_read() {
+        let lab = Lab::new(time::OffsetDateTime::now_utc());
+        let world = World::start(&lab, Arc::default()).unwrap();
+        world.set_monitor(CRT_SH, "429").unwrap();
+        let answer = ask(&Network::new(Duration::from_secs(5), None), &world.url(CRT_SH)).unwrap();
+        assert_eq!((answer.status, answer.retry_after), (429, Some(Duration::from_secs(2))));
+    }
+
+    #[test]
+    fn nothing_is_asked_when_the_time_is_over() {
+        let url = "https://log.example/".to_owned();
+        assert_eq!(ask(&Network::new(Duration::ZERO, None), &url), Err(FetchError::TimedOut { url }));
+    }
+
+    #[test]
+    fn the_newest_tiles_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        for n in 0..6 {
+            keep(folder.path(), &folder.path().join(n.to_string()), b"tile", 3).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let mut kept: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        kept.sort();
+        assert_eq!(kept, ["3", "4", "5"]);
+        assert_eq!(read(&folder.path().join("5"), 4).as_deref(), Some(&b"tile"[..]));
+        assert_eq!(read(&folder.path().join("5"), 3), None);
+    }
 }
