@@ -5,6 +5,7 @@ use std::fmt;
 use doorlight::certificate::ReadError;
 use doorlight::ct::heads::HeadsError;
 use doorlight::ct::log_list::LogListError;
+use doorlight::ct::log_list::renewal::RenewalError;
 use doorlight::fetch::FetchError;
 use doorlight::pins::PinsError;
 use doorlight::watch::WatchError;
@@ -64,8 +65,14 @@ macro_rules! unreadable {
 
 unreadable!(ReadError, LogListError, PinsError, HeadsError, WatchError);
 
-impl From<FetchError> for Failure {
-    fn from(error: FetchError) -> Self {
-        Self { exit_code: UNAVAILABLE, code: error.code(), message: error.to_string() }
+impl From<RenewalError> for Failure {
+    fn from(error: RenewalError) -> Self {
+        let exit_code = match &error {
+            RenewalError::Address => USAGE,
+            RenewalError::Fetch(FetchError::TooLarge { .. }) => INPUT,
+            RenewalError::Fetch(_) => UNAVAILABLE,
+            _ => INPUT,
+        };
+        Self { exit_code, code: error.code(), message: error.to_string() }
     }
 }

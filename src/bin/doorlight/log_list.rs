@@ -11,26 +11,16 @@ use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use clap::{Args, Subcommand};
-use doorlight::ct::log_list::{LogList, LogListError, LogLists, MAX_LIST, Provenance, SHIPPED, StateKind};
-use doorlight::fetch::{self, FetchError, Get};
+use doorlight::ct::log_list::renewal::{self, Fetched, PUBLISHER, VERSION};
+use doorlight::ct::log_list::{LogList, LogLists, MAX_LIST, Provenance, SHIPPED, StateKind};
 use doorlight::text::printable;
-use doorlight::time::{CLOCK_SKEW, Timestamp};
-use rustls::pki_types::SubjectPublicKeyInfoDer;
-use rustls::pki_types::pem::PemObject;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::network::{Network, PATIENCE};
 use crate::{input, store};
 
-/// Where Google publishes its list. Its signature lies beside it.
-const PUBLISHER: &str = "https://www.gstatic.com/ct/log_list/v3/log_list.json";
-
-/// The version of the file that is written.
-const VERSION: u32 = 1;
-/// The largest signature; one by RSA-8192 has 1024 bytes.
-const MAX_SIGNATURE: usize = 4096;
 /// The largest file that is kept: the list, escaped, and the rest.
 const MAX_HELD: usize = 3 * MAX_LIST;
 
@@ -65,73 +55,40 @@ pub(crate) struct UpdateArguments {
     patience: u64,
 }
 
-/// A list that was fetched.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Held {
-    version: u32,
-    /// Where it was fetched.
-    from: String,
-    fetched_at: Timestamp,
-    /// The key it is signed by (SubjectPublicKeyInfo in base64), if not the publisher's.
-    key: Option<String>,
-    /// In base64.
-    signature: String,
-    /// As it came.
-    list: String,
+fn path() -> Result<PathBuf, Failure> {
+    Ok(store::folder()?.join("log_list.json"))
 }
 
-impl Held {
-    fn path() -> Result<PathBuf, Failure> {
-        Ok(store::folder()?.join("log_list.json"))
+/// The one that is kept, verified again.
+fn load() -> Result<Option<(Fetched, LogList)>, Failure> {
+    #[derive(Deserialize)]
+    struct Header {
+        version: u32,
     }
-
-    /// The one that is kept, verified again.
-    fn load() -> Result<Option<(Self, LogList)>, Failure> {
-        #[derive(Deserialize)]
-        struct Header {
-            version: u32,
-        }
-        let path = Self::path()?;
-        if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            return Ok(None);
-        }
-        let bytes = input::read(&path, MAX_HELD)?;
-        let unreadable = |reason: &str| Failure::input("log-list-held", reason).in_file(&path);
-        let malformed = |error: serde_json::Error| unreadable(&printable(&error.to_string()));
-        if bytes.len() > MAX_HELD {
-            return Err(unreadable("larger than any list that is kept"));
-        }
-        let Header { version } = serde_json::from_slice(&bytes).map_err(malformed)?;
-        if version > VERSION {
-            return Err(unreadable("written by a newer version of Doorlight"));
-        }
-        let held: Self = serde_json::from_slice(&bytes).map_err(malformed)?;
-        let list = held.verified().map_err(|failure| failure.in_file(&path))?;
-        Ok(Some((held, list)))
+    let path = path()?;
+    if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(None);
     }
-
-    /// The list, if it is signed by its key.
-    fn verified(&self) -> Result<LogList, Failure> {
-        let check = Base64::decode_vec(&self.signature).ok().and_then(|signature| {
-            let json = self.list.as_bytes();
-            match &self.key {
-                None => LogList::signature_check(json, &signature),
-                Some(key) => LogList::signature_check_by(&Base64::decode_vec(key).ok()?, json, &signature),
-            }
-        });
-        if !check.is_some_and(|check| check.verify_natively()) {
-            let whose = if self.key.is_some() { "the key that was named" } else { "the pinned key" };
-            return Err(Failure::input("log-list-signature", format!("the list is not signed by {whose}")));
-        }
-        Ok(LogList::parse(self.list.as_bytes(), Provenance::Signed)?)
+    let bytes = input::read(&path, MAX_HELD)?;
+    let unreadable = |reason: &str| Failure::input("log-list-held", reason).in_file(&path);
+    let malformed = |error: serde_json::Error| unreadable(&printable(&error.to_string()));
+    if bytes.len() > MAX_HELD {
+        return Err(unreadable("larger than any list that is kept"));
     }
+    let Header { version } = serde_json::from_slice(&bytes).map_err(malformed)?;
+    if version > VERSION {
+        return Err(unreadable("written by a newer version of Doorlight"));
+    }
+    let held: Fetched = serde_json::from_slice(&bytes).map_err(malformed)?;
+    let is_signed = held.signature_check().is_some_and(|check| check.verify_natively());
+    let list = held.read(is_signed).map_err(|error| Failure::from(error).in_file(&path))?;
+    Ok(Some((held, list)))
 }
 
 /// The shipped list and the one that was fetched. Where that one cannot be used, it is said, and the shipped one judges.
 pub(crate) fn at_hand() -> Result<LogLists, Failure> {
     let mut lists = LogLists::shipped()?;
-    match Held::load() {
+    match load() {
         Ok(held) => held.into_iter().for_each(|(_, list)| lists.push(list)),
         // Without a home folder nothing was ever kept.
         Err(failure) if failure.code == "no-home-folder" => {}
@@ -151,48 +108,16 @@ pub(crate) fn run(action: Action) -> Result<ExitCode, Failure> {
 fn update(arguments: &UpdateArguments) -> Result<(), Failure> {
     let at = input::time(None)?;
     let key = arguments.key.as_deref().map(public_key).transpose()?;
-    let Some(stem) = arguments.from.strip_suffix(".json") else {
-        return Err(Failure::usage("log-list-address", "the address of a list ends in .json"));
-    };
     let network = Network::new(Duration::from_secs(arguments.patience), None);
-    let fetch = |url: String, max_bytes| {
-        let get = Get { url, max_bytes, is_immutable: false };
-        pollster::block_on(fetch::get(&network, &get)).map_err(|error| match error {
-            FetchError::TooLarge { .. } => Failure::input("log-list-too-large", error),
-            error => error.into(),
-        })
-    };
-    let list = fetch(arguments.from.clone(), MAX_LIST)?;
-    let signature = fetch(format!("{stem}.sig"), MAX_SIGNATURE)?;
-    let list =
-        String::from_utf8(list).map_err(|_| LogListError::Malformed { reason: "it is not UTF-8".into() })?;
-    let fetched = Held {
-        version: VERSION,
-        from: arguments.from.clone(),
-        fetched_at: at,
-        key: key.as_deref().map(Base64::encode_string),
-        signature: Base64::encode_string(&signature),
-        list,
-    };
-    let parsed = fetched.verified()?;
-    let published =
-        parsed.timestamp.ok_or_else(|| LogListError::Malformed { reason: "it has no date".into() })?;
-    if published > at.plus(CLOCK_SKEW) {
-        let message =
-            format!("the list is of {published}, which is yet to come; is this machine's clock right?");
-        return Err(Failure::input("log-list-from-the-future", message));
-    }
-    let path = Held::path()?;
+    let path = path()?;
     let _lock = store::lock(&path)?;
     // One that cannot be verified any more is none, and is replaced.
-    let held = Held::load().ok().flatten();
+    let held = load().ok().flatten();
     let shipped = LogList::parse(SHIPPED.as_bytes(), Provenance::Shipped)?;
     let newest = held.iter().map(|(_, list)| list).chain([&shipped]).filter_map(|list| list.timestamp).max();
-    if newest.is_some_and(|newest| published < newest) {
-        let newest = newest.map(|newest| newest.to_string()).unwrap_or_default();
-        let message = format!("the list is of {published}, and the one held of {newest}");
-        return Err(Failure::input("log-list-older", message));
-    }
+    let (fetched, parsed) =
+        pollster::block_on(renewal::renew(&network, &arguments.from, key.as_deref(), newest, at))?;
+    let published = parsed.timestamp.unwrap_or(at);
     let is_same = held.is_some_and(|(held, _)| {
         held.list == fetched.list && held.key == fetched.key && held.from == fetched.from
     });
@@ -208,14 +133,9 @@ fn update(arguments: &UpdateArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A public key in PEM or DER, as SubjectPublicKeyInfo.
 fn public_key(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = input::read(path, MAX_LIST)?;
-    let spki = SubjectPublicKeyInfoDer::from_pem_slice(&bytes).map_or(bytes, |spki| spki.to_vec());
-    if LogList::signature_check_by(&spki, b"", &[]).is_none() {
-        return Err(Failure::input("log-list-key", "not a public key of a kind that is known").in_file(path));
-    }
-    Ok(spki)
+    renewal::public_key(&bytes).map_err(|error| Failure::from(error).in_file(path))
 }
 
 /// The list that judges now.
@@ -228,7 +148,7 @@ fn show(as_json: bool) -> Result<(), Failure> {
             "every list is from the future; is this machine's clock right?",
         ));
     };
-    let held = Held::load()
+    let held = load()
         .ok()
         .flatten()
         .filter(|(_, held)| held.timestamp == list.timestamp && list.provenance == Provenance::Signed);
