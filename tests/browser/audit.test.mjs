@@ -254,6 +254,22 @@ for (const kind of KINDS) {
             assertNothingOfTheUsers(await it.asked(), lab);
         });
 
+        test("whoever asks for all is not put off with an audit that asks only what is due", async () => {
+            await it.quiet();
+            const { name } = await it.issue("renewal", { age_hours: 48 });
+            await lab.present(name);
+            await lab.command({ do: "log", name: "*", mode: "slow" });
+            await it.again();
+            await lab.clear();
+            const asked = own.ask({ ask: "audit", address: lab.address });
+            await lab.command({ do: "heal" });
+            assert.equal((await asked).light, "trusted");
+            assert.deepEqual(await it.servers(), [...LOGS, ...MONITORS].sort());
+            await lab.present("good");
+            await it.again();
+            await it.audit();
+        });
+
         test("the alarm audits what is due, and nothing else", async () => {
             await it.quiet();
             await lab.clear();
@@ -310,8 +326,7 @@ for (const kind of KINDS) {
             await it.fire();
             await until(async () => (await own.status()).light === "trusted", { within: 20_000, why: "healing by itself" });
             assert.ok(codes(await own.status()).includes("inclusion-proven"));
-            await go(page, `${lab.home}/frame`);
-            await until(async () => (await where(page)) === `${lab.home}/frame`, { why: "the way being open" });
+            await until(async () => (await where(page)) === `${lab.home}/frame?secret`, { why: "the tab going on by itself" });
             await page.close();
 
             // And so does the next check, with nobody but the one who waits at the gate.
