@@ -206,12 +206,17 @@ impl Keeper {
         let _ = self.noted(store::save_audits(&written).await);
     }
 
-    /// Audits an address. Whoever asks meanwhile waits for the same audit.
+    /// Audits an address. Whoever asks meanwhile waits for the same audit; whoever wants all of them asked, for one after it.
     pub async fn audit(self: &Rc<Self>, address: &Address, is_forced: bool) {
         if api::is_private() {
             return;
         }
-        let running = self.auditing.borrow().get(address).cloned();
+        let mut running = self.auditing.borrow().get(address).cloned();
+        if let Some(before) = running.as_ref().filter(|_| is_forced) {
+            // It may be one that asks only those whose time has come.
+            let _ = JsFuture::from(before.clone()).await;
+            running = self.auditing.borrow().get(address).cloned();
+        }
         let audit = running.unwrap_or_else(|| {
             let audit: Promise = future_to_promise({
                 let (keeper, address) = (Rc::clone(self), address.clone());

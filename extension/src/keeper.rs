@@ -537,6 +537,15 @@ impl Keeper {
         self.set_gate().await;
         let noted = self.note_conclusion(address, false, Some(before), verdict, codes);
         join(noted, self.set_tabs(address)).await;
+        if before != verdict && self.way(address) == Way::Open {
+            // What waits at the gate asks for passage again.
+            for tab in api::own_tabs(gate::PAGE).await {
+                let wanted = tab.url.split_once('#').and_then(|(_, wanted)| wanted.parse::<Address>().ok());
+                if wanted.as_ref() == Some(address) {
+                    api::reload_tab(tab.id).await;
+                }
+            }
+        }
     }
 
     /// What decided the last check.

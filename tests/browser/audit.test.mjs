@@ -109,8 +109,17 @@ async function notifications({ kind, asker, browser }) {
     return () => worker.evaluate(() => globalThis.created);
 }
 
-/** The names of the notifications that are there. Chromium only. */
-const shown = ({ asker }) => asker.evaluate(async () => Object.keys(await new Promise((done) => chrome.notifications.getAll(done))));
+/** The names of the notifications that there were so far, whoever made them. Chromium only, which takes them away by itself after a while. */
+async function shown({ asker }) {
+    const names = await asker.evaluate(async () => {
+        if (!globalThis.gone) {
+            globalThis.gone = [];
+            chrome.notifications.onClosed.addListener((name) => gone.push(name));
+        }
+        return [...Object.keys(await new Promise((done) => chrome.notifications.getAll(done))), ...gone];
+    });
+    return [...new Set(names)].sort();
+}
 
 /** Fails where a request to the public world carries more than the question: of the home's name, monitors alone are told. */
 function assertNothingOfTheUsers(requests, lab) {
@@ -217,7 +226,15 @@ for (const kind of KINDS) {
             const third = await it.audit();
             assert.deepEqual(codes(third).sort(), ["consistency-proven", "inclusion-proven"]);
             assert.deepEqual((await cedar()).filter((target) => target === full[0]), full, "asked for once in two audits");
-            assert.ok((await it.asked()).some(({ target }) => target.includes("get-sth-consistency")));
+            // However many heads were seen: they are all the beginning of the last one.
+            for (let n = 0; n < 3; n++) {
+                const { tree_size } = (await it.quiet()).watch.publication[0];
+                await it.grow();
+                await lab.clear();
+                assert.ok(codes(await it.audit()).includes("consistency-proven"));
+                const asked = (await it.asked()).filter(({ server, target }) => server === "ash" && target.includes("consistency"));
+                assert.deepEqual(asked.map(({ target }) => target), [`/ash/ct/v1/get-sth-consistency?first=${tree_size}&second=${tree_size + 1}`]);
+            }
             assertNothingOfTheUsers(await it.asked(), lab);
         });
 
@@ -235,6 +252,22 @@ for (const kind of KINDS) {
             assert.deepEqual(await it.servers(), [...LOGS, ...MONITORS].sort());
             assert.deepEqual(both.watch.looks.map(({ monitor, reason }) => [monitor, reason]), MONITORS.map((monitor) => [monitor, null]));
             assertNothingOfTheUsers(await it.asked(), lab);
+        });
+
+        test("whoever asks for all is not put off with an audit that asks only what is due", async () => {
+            await it.quiet();
+            const { name } = await it.issue("renewal", { age_hours: 48 });
+            await lab.present(name);
+            await lab.command({ do: "log", name: "*", mode: "slow" });
+            await it.again();
+            await lab.clear();
+            const asked = own.ask({ ask: "audit", address: lab.address });
+            await lab.command({ do: "heal" });
+            assert.equal((await asked).light, "trusted");
+            assert.deepEqual(await it.servers(), [...LOGS, ...MONITORS].sort());
+            await lab.present("good");
+            await it.again();
+            await it.audit();
         });
 
         test("the alarm audits what is due, and nothing else", async () => {
@@ -293,8 +326,7 @@ for (const kind of KINDS) {
             await it.fire();
             await until(async () => (await own.status()).light === "trusted", { within: 20_000, why: "healing by itself" });
             assert.ok(codes(await own.status()).includes("inclusion-proven"));
-            await go(page, `${lab.home}/frame`);
-            await until(async () => (await where(page)) === `${lab.home}/frame`, { why: "the way being open" });
+            await until(async () => (await where(page)) === `${lab.home}/frame?secret`, { why: "the tab going on by itself" });
             await page.close();
 
             // And so does the next check, with nobody but the one who waits at the gate.
@@ -344,9 +376,11 @@ for (const kind of KINDS) {
                     }
                     assert.deepEqual(history(found), history(good), title);
                     assert.ok(!(await it.servers()).includes("astray"), "no redirect is followed");
+                    // Firefox itself asks up to ten times where the server hangs up.
+                    const most = 36 * (kind === "firefox" && fault === "close" ? 10 : 1);
                     for (const server of [...LOGS, ...MONITORS]) {
                         const questions = (await it.asked()).filter((one) => one.server === server).length;
-                        assert.ok(questions <= 3 * 12, `${title}: ${questions} questions to ${server}`);
+                        assert.ok(questions <= most, `${title}: ${questions} questions to ${server}`);
                     }
                     await lab.command({ do: "heal" });
                     const healed = await it.audit();
@@ -358,6 +392,8 @@ for (const kind of KINDS) {
         });
 
         test("logs that are broken and monitors that lie are found out, and accuse nobody", async () => {
+            await it.change(it.sources(ALL));
+            await it.audit();
             for (const [mode, reason] of CONDUCT) {
                 await it.grow();
                 await lab.command({ do: "log", name: "*", mode });
@@ -371,10 +407,12 @@ for (const kind of KINDS) {
                 await lab.command({ do: "heal" });
                 assert.ok(codes(await it.audit()).includes("consistency-proven"), `after ${mode}`);
             }
+            // Of certificates that are new to it crt.sh is asked for more than the list.
+            await it.issue("renewal");
             for (const [name, mode, reason] of [
+                ["crt-sh", "lie", "not-believed"],
                 ["cert-spotter", "garbled", "paging-stuck"],
                 ["crt-sh", "garbled", "entries-skipped"],
-                ["cert-spotter", "lie", "not-believed"],
                 ["cert-spotter", "loop", "paging-stuck"],
             ]) {
                 await lab.command({ do: "monitor", name, mode });
@@ -477,6 +515,7 @@ for (const kind of KINDS) {
         });
 
         test("a certificate for another key is told once, however often it is found, wherever and in whatever form", async () => {
+            if (kind === "chromium") assert.deepEqual(await shown(own), []);
             await it.issue("unknown-other-ca");
             const found = await it.audit();
             assert.equal(found.light, "attention");
@@ -609,6 +648,7 @@ for (const kind of KINDS) {
             await it.quiet();
             await lab.command({ do: "monitor", name: "cert-spotter", page: 100 });
             let told = 0;
+            assert.deepEqual(await shown(own), []);
             for (const delay of [0, 20, 50, 80, 120, 160, 210, 270, 350, 450]) {
                 await it.issue("unknown-other-ca");
                 const killed = own.ask({ ask: "audit", address: lab.address }).catch(() => {});
@@ -620,7 +660,7 @@ for (const kind of KINDS) {
                 assert.equal(light, "attention", `killed after ${delay} ms`);
                 assert.equal(watch.alarms.length, told, `killed after ${delay} ms`);
                 const names = watch.alarms.map(({ id }) => `${id} ${lab.address}`).sort();
-                assert.deepEqual((await shown(own)).sort(), names, `killed after ${delay} ms`);
+                assert.deepEqual(await shown(own), names, `killed after ${delay} ms`);
                 const unknown = (await it.known()).filter((one) => one.class === "unknown");
                 assert.ok(unknown.every((one) => one.told), `killed after ${delay} ms`);
             }
