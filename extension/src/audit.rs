@@ -21,7 +21,7 @@ use doorlight::ct::monitor::{Sources, look_up};
 use doorlight::ct::publication::{self, Promises, PublicationReport};
 use doorlight::evidence::{Check, Evidence, Outcome};
 use doorlight::fingerprint::CertificateSha256;
-use doorlight::issuance::Class;
+use doorlight::issuance::{Class, Issuance};
 use doorlight::report::Report;
 use doorlight::site::SiteRecord;
 use doorlight::text::printable;
@@ -293,8 +293,7 @@ impl Keeper {
             .await;
         let Some(watch) = changed else { return };
         for known in watch.issuances.iter().filter(|known| known.first_seen == at && known.is_alarming(at)) {
-            let issuer = known.issuance.issuer.organisation.as_ref().unwrap_or(&known.issuance.issuer.name);
-            self.note(Some(address), Event::Issuance, printable(issuer)).await;
+            self.note(Some(address), Event::Issuance, issuer_of(&known.issuance)).await;
         }
         self.tell(address, &watch).await;
     }
@@ -344,8 +343,7 @@ impl Keeper {
             }
         } else {
             for watch::Alarm { id, issuance, .. } in &alarms {
-                let issuer = issuance.issuer.organisation.as_ref().unwrap_or(&issuance.issuer.name);
-                let text = api::text("notify_issuance_text", &[host, &printable(issuer)]);
+                let text = api::text("notify_issuance_text", &[host, &issuer_of(issuance)]);
                 if api::notify(&format!("{id} {address}"), &title, &text).await.is_ok() {
                     told.push(id.clone());
                 }
@@ -520,6 +518,11 @@ impl Proof {
     }
 }
 
+/// Who issued it, as people call them.
+fn issuer_of(issuance: &Issuance) -> String {
+    printable(issuance.issuer.organisation.as_ref().unwrap_or(&issuance.issuer.name))
+}
+
 fn alarms(record: &WatchRecord, at: Timestamp) -> Vec<Alarm> {
     let own = record.issuances.iter().filter(|known| known.class == Class::Yours);
     let own: Vec<_> = own.filter_map(|known| authority::of(&known.issuance.issuer)).collect();
@@ -528,7 +531,7 @@ fn alarms(record: &WatchRecord, at: Timestamp) -> Vec<Alarm> {
         let issuance = &known.issuance;
         Alarm {
             id: known.id(),
-            issuer: printable(&issuance.issuer.name),
+            issuer: issuer_of(issuance),
             serial: issuance.serials.first().map(ToString::to_string).unwrap_or_default(),
             names: issuance.names.iter().take(MAX_NAMES).map(|name| printable(name)).collect(),
             not_before: issuance.not_before,

@@ -100,7 +100,7 @@ runtime.onInstalled.addListener(({ reason }) => {
     if (reason === "install") chrome.tabs.create({ url: runtime.getURL("setup.html") });
 });
 // The permission is optional: without it there are no notifications to click. Given later, it counts from the next start of the background.
-chrome.notifications?.onClicked.addListener(() => runtime.openOptionsPage());
+chrome.notifications?.onClicked.addListener((name) => chrome.tabs.create({ url: runtime.getURL(`options.html#watch-${name.split(" ").at(-1)}`) }));
 // Heard only while the background is awake; the veil of an open page listens too. Changes of `navigator.connection` are no use: on desktops they tell of
 // speed alone.
 globalThis.addEventListener("online", hand("network_changed"));

@@ -12,7 +12,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 if (KINDS.includes("chromium"))
     test("every page in every state: axe finds nothing serious, nothing is markup, no text is missing, no error", async () => {
         const lab = await startLab();
-        const own = await launch("chromium", lab);
+        const own = await launch("chromium", lab, { hasWatch: true });
         const seen = [];
         try {
             await everyState(lab, own, async (name, page) => {

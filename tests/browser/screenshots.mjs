@@ -8,7 +8,7 @@ import { everyState } from "./stage.mjs";
 const folder = process.argv[2];
 mkdirSync(folder, { recursive: true });
 const lab = await startLab();
-const own = await launch("chromium", lab);
+const own = await launch("chromium", lab, { hasWatch: true });
 try {
     await everyState(lab, own, async (name, page) => {
         const wide = name.startsWith("popup") ? 380 : 820;

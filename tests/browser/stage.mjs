@@ -77,7 +77,10 @@ async function watched(lab, own, { shown, options }) {
     const { settings } = await own.ask({ ask: "overview" });
     const consents = { [lab.address]: { logs: true, cert_spotter: true, crt_sh: true } };
     await own.ask({ ask: "change", settings: { ...settings, ...lab.monitors, consents } });
-    const audit = () => own.ask({ ask: "audit", address: lab.address });
+    const audit = async () => {
+        await own.ask({ ask: "audit", address: lab.address });
+        await own.ask({ ask: "check-again", address: lab.address });
+    };
     const everything = async () => {
         const page = await options();
         await until(() => page.evaluate(() => document.querySelector(".doorlight-timeline")), { why: "the picture" });
