@@ -331,7 +331,7 @@ impl Timeline {
         }
         let y = bottom + 12;
         // The word stands where its line ends, as far as there is room between the dates at the edges.
-        let middle = x.clamp(84, WIDTH - 84);
+        let middle = x.clamp(104, WIDTH - 104);
         writeln!(out, r#"<text x="4" y="{y}">{}</text>"#, day(self.from))?;
         writeln!(out, r#"<text x="{middle}" y="{y}" text-anchor="middle">{}</text>"#, escape(labels.now))?;
         writeln!(out, r#"<text x="{}" y="{y}" text-anchor="end">{}</text>"#, WIDTH - 4, day(self.to))?;
