@@ -14,6 +14,7 @@
 //! | how the network is asked | [`fetch`] |
 //! | renewals and new keys | [`site`], [`pins`] |
 //! | who else has a certificate for the name | [`ct::monitor`], [`issuance`], [`watch`], the picture of it in [`timeline`], whom to write to in [`authority`] |
+//! | Home Assistant: what it tells at home, its version, its state | [`home_assistant`] |
 //! | what can be found, and what it means for the light | [`evidence`], [`verdict`], [`report`] |
 //!
 //! Whether the logs published what they promised is a second step, over the network: [`ct::publication`]; so is the watch on other people's certificates.
@@ -29,6 +30,7 @@ pub mod evidence;
 pub mod examination;
 pub mod fetch;
 pub mod fingerprint;
+pub mod home_assistant;
 pub mod issuance;
 pub mod look_alike;
 pub mod pins;
