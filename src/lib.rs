@@ -15,6 +15,7 @@
 //! | renewals and new keys | [`site`], [`pins`] |
 //! | who else has a certificate for the name | [`ct::monitor`], [`issuance`], [`watch`], the picture of it in [`timeline`], whom to write to in [`authority`] |
 //! | what can be found, and what it means for the light | [`evidence`], [`verdict`], [`report`]; in words: [`findings`] |
+//! | Home Assistant: what it tells at home, its version, its state | [`home_assistant`] |
 //!
 //! Whether the logs published what they promised is a second step, over the network: [`ct::publication`]; so is the watch on other people's certificates.
 //!
@@ -30,6 +31,7 @@ pub mod examination;
 pub mod fetch;
 pub mod findings;
 pub mod fingerprint;
+pub mod home_assistant;
 pub mod issuance;
 pub mod look_alike;
 pub mod pins;
