@@ -43,6 +43,12 @@ pub enum Check {
     Consistency,
     /// That nobody else was given a certificate for the name.
     Issuances,
+    /// That the home itself holds this certificate.
+    Home,
+    /// That the home's software is safe to reach from outside.
+    HomeVersion,
+    /// That the home's accounts are hard to break into.
+    HomeAccount,
 }
 
 impl Check {
@@ -64,6 +70,9 @@ impl Check {
             Self::Inclusion => "inclusion",
             Self::Consistency => "consistency",
             Self::Issuances => "issuances",
+            Self::Home => "home",
+            Self::HomeVersion => "home-version",
+            Self::HomeAccount => "home-account",
         }
     }
 }
@@ -540,6 +549,14 @@ codes! {
         message "The certificate does not have the fingerprint that you entered."
         meaning "What your home shows and what is presented here are two certificates."
         action "Do not log in. At home, read the fingerprint again; it changes at each renewal."
+    PinToldByHome "pin-told-by-home" Pin Pass
+        message "The certificate is the one that your home told of."
+        meaning "Your home was asked over the local network, and holds this certificate. From now on its key counts as your home's."
+        action "Nothing."
+    PinDoubtedByHome "pin-doubted-by-home" Pin Fail
+        message "The key was accepted here before, but your home has told of another certificate."
+        meaning "The key was only seen on the line and never confirmed at home. Your home, asked over the local network, holds a certificate that is not known to be of it."
+        action "Do not log in. At home, let Doorlight ask your home again and compare the fingerprint."
     PinRecordUnreadable "pin-record-unreadable" Pin NotChecked
         message "What was kept about this address cannot be read."
         meaning "It is damaged or of a newer version. It is kept aside, and not taken for 'nothing known'."
@@ -623,6 +640,101 @@ codes! {
         message "The last whole look at the monitors is too old."
         meaning "More than three days. What was issued since is not known."
         action "Look again when you are online."
+
+    HomeConfirms "home-confirms" Home Pass
+        message "Your home itself holds this certificate."
+        meaning "It told so over the local network, at the time in the particulars. Nobody on the way could have put another in its place unnoticed."
+        action "Nothing."
+    HomeSameKey "home-same-key" Home Pass
+        message "The key is the one that your home has confirmed, in another certificate."
+        meaning "Most likely it was renewed since your home was asked last."
+        action "Nothing. It is asked again when it is near."
+    HomeOtherCertificate "home-other-certificate" Home Fail
+        message "Your home holds another certificate than the one presented here."
+        meaning "Your home told of its certificate over the local network, at the time in the particulars, and has no reason to have changed it since. Whoever presents this one is not your home, whichever authority issued it."
+        action "Do not log in. If you just changed the names of your remote address or set your home up anew, let Doorlight ask it again at home."
+    HomeLongAgo "home-long-ago" Home NotChecked
+        message "Your home was asked too long ago to say anything about this certificate."
+        meaning "The certificate that it told of was due to be replaced since. Only your home knows by which."
+        action "Ask your home when you are in its network."
+    HomeTold "home-told" Home Pass
+        message "Your home told which certificate it holds."
+        meaning "It was asked over the local network. From now on its word is compared with what is presented at the remote address."
+        action "Nothing."
+    HomeSaysNothing "home-says-nothing" Home NotChecked
+        message "Your home has no certificate of Home Assistant Cloud to tell of."
+        meaning "It runs without that cloud, is not logged in there, or has no certificate yet; the particulars say which. What it told before still counts."
+        action "If you use Home Assistant Cloud, log in there under Settings. If you use a certificate of your own, enter its fingerprint."
+    HomeNotAsked "home-not-asked" Home NotChecked
+        message "Your home was not asked which certificate it holds: that needs an access token."
+        meaning "Without one it tells its version and no more."
+        action "Give Doorlight a token of an account that may do nothing else."
+    HomeNotReached "home-not-reached" Home NotChecked
+        message "Your home could not be asked."
+        meaning "It did not answer at its local address, or not as Home Assistant does. Away from home that is to be expected."
+        action "Ask again when you are in its network. If you are, compare its address."
+    HomeTokenRefused "home-token-refused" Home NotChecked
+        message "Your home refused the access token. It is not tried again."
+        meaning "The token was withdrawn, or belongs to another home. Every further try would count as a failed login, and could lock this device out."
+        action "Make a new token in your home, and hand it in."
+    HomeOtherHost "home-other-host" Home Note, attention
+        message "The home that answered holds a certificate for another address."
+        meaning "It is not the home of the guarded address, or it got a new name. Nothing that it told was taken over."
+        action "Compare its local address, and the remote address that it shows under Settings."
+
+    HomeVersionCurrent "home-version-current" HomeVersion Pass
+        message "No weakness of your home's version is known."
+        meaning "None in the table of advisories, which is dated in the particulars, and the version is less than two years old."
+        action "Nothing. Install updates as they come."
+    HomeVersionAdvisory "home-version-advisory" HomeVersion Note, attention
+        message "Weaknesses of your home's version are known, and mended in a newer one."
+        meaning "They are published, so that attackers know them too. The particulars name them."
+        action "Update Home Assistant."
+    HomeVersionUnsupported "home-version-unsupported" HomeVersion Note, attention
+        message "Your home's version is more than two years old."
+        meaning "Nabu Casa supports the remote address of younger versions only, and nobody mends weaknesses in it."
+        action "Update Home Assistant."
+    HomeVersionBlocked "home-version-blocked" HomeVersion Fail
+        message "Your home's version is too insecure to be reached from outside."
+        meaning "Nabu Casa shuts the remote address of versions up to 2021.1.4: strangers could read your home's secrets without logging in."
+        action "Update Home Assistant before you use it from outside. At home it goes on working."
+    HomeVersionUnknown "home-version-unknown" HomeVersion NotChecked
+        message "Your home's version could not be told."
+        meaning "It was not reached, or names a version in a form that is not known."
+        action "Look it up in your home under Settings, About."
+    HomeVersionTableOld "home-version-table-old" HomeVersion NotChecked
+        message "The table of advisories is too old to say that nothing is known against your home's version."
+        meaning "It is more than half a year old. Weaknesses that were published since are not in it."
+        action "Update Doorlight, or hand in a newer table."
+
+    HomeAccountTwoFactorOn "home-account-two-factor-on" HomeAccount Pass
+        message "The account has a second factor."
+        meaning "A password alone does not open it. This was told of the account that the token belongs to, and of no other."
+        action "Nothing. See that every account that can be used from outside has one."
+    HomeAccountTwoFactorOff "home-account-two-factor-off" HomeAccount Note, attention
+        message "The account has no second factor."
+        meaning "Whoever learns or guesses its password is in. This was told of the account that the token belongs to, and of no other."
+        action "In your home, open your profile, Security, Multi-factor authentication modules, and enable one. For an account that is for Doorlight alone, allow it in the local network only."
+    HomeAccountAdminToken "home-account-admin-token" HomeAccount Note
+        message "The token belongs to an administrator."
+        meaning "Whoever gets hold of it can do everything in your home. Doorlight needs no such right."
+        action "Make an account for Doorlight that is no administrator and may log in from the local network only, and use a token of it."
+    HomeAccountBanOn "home-account-ban-on" HomeAccount Pass
+        message "Your home bans addresses from which somebody keeps failing to log in."
+        meaning "Passwords cannot be guessed without end. The particulars say after how many failures."
+        action "Nothing."
+    HomeAccountBanOff "home-account-ban-off" HomeAccount Note, attention
+        message "Your home lets anybody guess passwords without end."
+        meaning "Home Assistant can ban an address after a number of failed logins; as it comes, that number is not set."
+        action "Set login_attempts_threshold in your home's http settings, for example to 5."
+    HomeAccountBanUnknown "home-account-ban-unknown" HomeAccount NotChecked
+        message "Whether your home bans addresses that keep failing to log in cannot be read."
+        meaning "Only newer versions tell, and only to an administrator. As Home Assistant comes, it does not ban anybody."
+        action "See that login_attempts_threshold is set in your home's http settings, for example to 5."
+    HomeAccountNotAsked "home-account-not-asked" HomeAccount NotChecked
+        message "The accounts of your home were not looked at: that needs an access token."
+        meaning "Without one it tells its version and no more."
+        action "Give Doorlight a token, or look at your profile in your home."
 }
 
 /// `docs/codes.md`: every code with its meaning and what to do.

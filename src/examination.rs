@@ -23,7 +23,7 @@ use crate::path::{self, Path, PathError, Plan};
 use crate::report::{CertificateReport, Report, SctReport, SctSignature};
 use crate::roots::Roots;
 use crate::signature::{Answers, KeyKind, Missing, RSA_MAX_BITS, RSA_MIN_BITS, SignatureCheck};
-use crate::site::{Continuity, SiteRecord, Standing};
+use crate::site::{Continuity, HomeSays, SiteRecord, Standing};
 use crate::time::{CLOCK_SKEW, Timestamp};
 use crate::verdict::REQUIRED;
 
@@ -245,6 +245,7 @@ impl<'a> Examination<'a> {
             self.log_list_evidence(list),
             self.pin_evidence(continuity),
         ]);
+        evidence.extend(self.home_evidence());
         let promises = self.promises(&scts, self.leaf_issuer(&path, answers), under_added_root);
         let scts = scts.into_iter().map(|one| one.report).collect();
         let report = Report::new(self.observation, CertificateReport::new(leaf), evidence, scts, &required);
@@ -448,6 +449,8 @@ impl<'a> Examination<'a> {
             Some(Continuity::Confirmed(fingerprint)) => {
                 Evidence::new(Code::PinConfirmed).with("fingerprint", fingerprint.to_string())
             }
+            Some(Continuity::ToldByHome) => Evidence::new(Code::PinToldByHome),
+            Some(Continuity::DoubtedByHome) => Evidence::new(Code::PinDoubtedByHome),
             Some(Continuity::RenewalDue) => Evidence::new(Code::PinRenewalDue),
             Some(Continuity::NewKey) => Evidence::new(Code::PinNewKey),
             Some(Continuity::Unexplained(objection)) => {
@@ -461,6 +464,26 @@ impl<'a> Examination<'a> {
         let origin = origin.and_then(|pin| serde_json::to_value(pin.origin).ok()).unwrap_or(Value::Null);
         let pinned: Vec<_> = record.pins.iter().map(|pin| Value::from(pin.spki_sha256.to_string())).collect();
         evidence.with("origin", origin).with("pinned", pinned)
+    }
+
+    /// What the home itself says of it; none where it was never asked.
+    fn home_evidence(&self) -> Option<Evidence> {
+        let Site::Record(record) = self.knowledge.site else { return None };
+        let word = record.home.as_ref()?;
+        let leaf = self.observation.chain.leaf();
+        let code = match record.home_says(leaf, self.observation.at)? {
+            HomeSays::Confirms => Code::HomeConfirms,
+            HomeSays::SameKey => Code::HomeSameKey,
+            HomeSays::Other => Code::HomeOtherCertificate,
+            HomeSays::LongAgo => Code::HomeLongAgo,
+        };
+        let evidence = Evidence::new(code)
+            .with("told_sha1", word.fingerprint.to_string())
+            .with("seen_sha1", leaf.sha1().to_string())
+            .with("first_told", word.first_told.to_string())
+            .with("last_told", word.last_told.to_string())
+            .with("told_not_after", word.not_after.to_string());
+        Some(evidence)
     }
 }
 

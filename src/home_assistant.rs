@@ -15,6 +15,7 @@
 //! ([`local`]), never at the guarded one: what comes over the remote address can be rewritten by the very attacker that this is about.
 
 pub mod advisory;
+pub mod check_up;
 
 pub mod conversation;
 pub mod local;

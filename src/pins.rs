@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::home_assistant::conversation::MAX_NAMES;
 use crate::site::{MAX_HISTORY, MAX_PINS, SiteRecord};
 use crate::text::printable;
 
@@ -110,6 +111,7 @@ impl Pins {
         let is_too_much = |site: &SiteRecord| {
             site.pins.len() > MAX_PINS
                 || site.entered.len() > MAX_PINS
+                || site.home.as_ref().is_some_and(|word| word.names.len() > MAX_NAMES + 1)
                 || site.seen.len() > MAX_HISTORY
                 || site.history.len() > MAX_HISTORY
         };

@@ -7,9 +7,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
+use crate::address::{Address, Host};
 use crate::certificate::Certificate;
 use crate::fingerprint::{CertificateSha1, CertificateSha256, Fingerprint, SpkiSha256};
+use crate::home_assistant::conversation::{Cloud, HomeCertificate};
 use crate::issuance::Serial;
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
 
@@ -49,8 +50,8 @@ pub struct Pin {
     pub origin: Origin,
     /// Since when.
     pub added: Timestamp,
-    /// True for a key that was only seen on the line, once the user has entered a fingerprint that is not of a certificate seen with it: what
-    /// was read at home outranks it until a certificate with this key has an entered fingerprint.
+    /// True for a key that was only seen on the line, once the user has entered a fingerprint, or the home has told one, that is not of a certificate seen with
+    /// it: what was read at home outranks it until a certificate with this key has an entered or told fingerprint.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub doubted: bool,
 }
@@ -91,6 +92,115 @@ pub struct SeenCertificate {
     pub replaced: bool,
 }
 
+/// What the home itself told of its certificate, over the local network.
+///
+/// Home Assistant tells SHA-1. To pass for the certificate, another one would have to have the same digest as a given one: a second preimage, which is out of reach for SHA-1 (collisions,
+/// where the attacker chooses both, are not). An authority could in principle prepare such a pair, and give the home one half of it. So the digest only finds the certificate when
+/// it is seen; what is kept from then on is SHA-256 of its key, and everything else about it is checked as ever: path, name, time, the logs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HomeWord {
+    /// SHA-1 of the certificate.
+    pub fingerprint: CertificateSha1,
+    /// The hosts that it is for; the guarded one is among them.
+    pub names: Vec<Host>,
+    /// Its last moment.
+    pub not_after: Timestamp,
+    /// When this certificate was told of first.
+    pub first_told: Timestamp,
+    /// When it was told of last.
+    pub last_told: Timestamp,
+}
+
+/// Home Assistant renews when 25 days are left; five more for a clock, and for renewals by hand.
+const WORD_IS_DUE: Duration = Duration::from_secs(30 * DAY.as_secs());
+/// For so long the home may tell of a new certificate and still present the old one, or the other way round.
+const CHANGE_TAKES: Duration = DAY;
+
+impl HomeWord {
+    /// True while the home would not have taken another certificate since: long before its end, or within a day of its word.
+    pub fn is_current(&self, at: Timestamp) -> bool {
+        let is_due = at.plus(WORD_IS_DUE) >= self.not_after;
+        !is_due || (at <= self.not_after && at.since(self.last_told) <= CHANGE_TAKES)
+    }
+}
+
+/// What a certificate is in the light of the home's word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HomeSays {
+    /// The very certificate that it told of.
+    Confirms,
+    /// Another certificate of a key that it has confirmed.
+    SameKey,
+    /// A certificate whose key it never confirmed, or has left for another.
+    Other,
+    /// It was not asked since it may have taken another certificate.
+    LongAgo,
+}
+
+/// What came of asking the home.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// It told of its certificate for the first time.
+    First,
+    /// The same as before.
+    Same,
+    /// Another than before.
+    Other,
+    /// It has none to tell of; what it told before stands.
+    Nothing(Silence),
+}
+
+/// Why the home tells of no certificate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Silence {
+    /// Home Assistant runs without its cloud, or was not asked for it.
+    NoCloud,
+    /// It is not logged in there.
+    LoggedOut,
+    /// It is, and has no certificate yet.
+    NoCertificate,
+}
+
+impl Silence {
+    /// As it stands in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCloud => "no-cloud",
+            Self::LoggedOut => "logged-out",
+            Self::NoCertificate => "no-certificate",
+        }
+    }
+}
+
+/// The home that was asked is not the one of this address. Nothing of what it told is taken over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the home holds a certificate for {told}, not for {guarded}: it is another home")]
+pub struct OtherHome {
+    /// For what its certificate is, safe to show.
+    pub told: String,
+    /// The address of the record.
+    pub guarded: Host,
+}
+
+impl OtherHome {
+    /// The stable code of the error, for scripts.
+    pub fn code(&self) -> &'static str {
+        "home-other-host"
+    }
+}
+
+/// The hosts that a told certificate is for; names in no form of a host are left out.
+fn hosts(certificate: &HomeCertificate) -> Vec<Host> {
+    let mut hosts: Vec<Host> = Vec::new();
+    for name in core::iter::once(&certificate.common_name).chain(&certificate.names) {
+        match name.parse() {
+            Ok(host) if !hosts.contains(&host) => hosts.push(host),
+            _ => {}
+        }
+    }
+    hosts
+}
+
 /// Something that happened to the record.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Event {
@@ -129,6 +239,9 @@ pub struct SiteRecord {
     /// Fingerprints entered by the user.
     #[serde(default)]
     pub entered: Vec<Entered>,
+    /// What the home itself told last; none where it was never asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<HomeWord>,
     /// Certificates seen and accepted, oldest first.
     #[serde(default)]
     pub seen: Vec<SeenCertificate>,
@@ -155,6 +268,8 @@ pub enum Continuity {
     SameKey,
     /// The fingerprint that the user entered.
     Confirmed(Fingerprint),
+    /// The certificate that the home told of, with a key that it had not confirmed before.
+    ToldByHome,
     /// A new key where one was due.
     RenewalDue,
     /// A new key on a home that keeps its own.
@@ -163,6 +278,15 @@ pub enum Continuity {
     Unexplained(Objection),
     /// Not the fingerprint that the user entered.
     FingerprintMismatch,
+    /// A key that was only seen on the line; the home has told of a certificate that is not known to be of it.
+    DoubtedByHome,
+}
+
+impl Continuity {
+    /// True where the key is the home's, so that it is kept if everything else is right too.
+    pub fn is_accepted(self) -> bool {
+        matches!(self, Self::SameKey | Self::Confirmed(_) | Self::ToldByHome)
+    }
 }
 
 /// What speaks against taking a new key for a renewal.
@@ -203,6 +327,7 @@ impl SiteRecord {
             key_habit,
             pins: Vec::new(),
             entered: Vec::new(),
+            home: None,
             seen: Vec::new(),
             history: Vec::new(),
         }
@@ -211,9 +336,18 @@ impl SiteRecord {
     /// What `leaf`, presented at `at`, means.
     pub fn continuity(&self, leaf: &Certificate, standing: Standing, at: Timestamp) -> Continuity {
         let spki = leaf.spki_sha256();
-        if let Some(pin) = self.pins.iter().find(|pin| pin.spki_sha256 == spki) {
+        let pin = self.pins.iter().find(|pin| pin.spki_sha256 == spki);
+        // The home's own word comes before everything that was seen or typed.
+        if self.is_told(leaf) && pin.is_none_or(|pin| pin.origin != Origin::Home) {
+            return Continuity::ToldByHome;
+        }
+        if let Some(pin) = pin {
             let is_doubted = pin.doubted && !self.entered.iter().any(|one| one.is_of(leaf));
-            return if is_doubted { Continuity::FingerprintMismatch } else { Continuity::SameKey };
+            return match is_doubted {
+                false => Continuity::SameKey,
+                true if self.home.is_some() && self.entered.is_empty() => Continuity::DoubtedByHome,
+                true => Continuity::FingerprintMismatch,
+            };
         }
         if let Some(one) = self.entered.iter().find(|one| one.is_of(leaf)) {
             return Continuity::Confirmed(one.fingerprint);
@@ -231,6 +365,94 @@ impl SiteRecord {
                 Some(objection) => Continuity::Unexplained(objection),
                 None => Continuity::RenewalDue,
             },
+        }
+    }
+
+    fn is_told(&self, leaf: &Certificate) -> bool {
+        self.home.as_ref().is_some_and(|word| word.fingerprint == leaf.sha1())
+    }
+
+    /// What the home says of `leaf`, presented at `at`; nothing where it was never asked.
+    pub fn home_says(&self, leaf: &Certificate, at: Timestamp) -> Option<HomeSays> {
+        let word = self.home.as_ref()?;
+        if self.is_told(leaf) {
+            return Some(HomeSays::Confirms);
+        }
+        let spki = leaf.spki_sha256();
+        let is_confirmed = |pin: &Pin| pin.spki_sha256 == spki && pin.origin == Origin::Home;
+        // A key that the home has left for another does not come back: by then somebody else may hold it.
+        let is_left =
+            self.told_key().is_some_and(|told| told != spki) && at.since(word.first_told) > CHANGE_TAKES;
+        Some(if is_left {
+            HomeSays::Other
+        } else if self.pins.iter().any(is_confirmed) {
+            HomeSays::SameKey
+        } else if word.is_current(at) {
+            HomeSays::Other
+        } else {
+            HomeSays::LongAgo
+        })
+    }
+
+    /// The key of the certificate that the home told of, once that was seen.
+    fn told_key(&self) -> Option<SpkiSha256> {
+        let word = self.home.as_ref()?;
+        self.seen.iter().find(|one| one.sha1 == word.fingerprint).map(|one| one.spki_sha256)
+    }
+
+    /// Takes in what the home told over the local network at `at`. If its certificate was seen, its key is the home's from now on; every other key that was only
+    /// seen on the line is in doubt.
+    ///
+    /// # Errors
+    /// [`OtherHome`] where the certificate is not for the address of this record.
+    pub fn hear(&mut self, cloud: Option<&Cloud>, at: Timestamp) -> Result<Heard, OtherHome> {
+        let Some(cloud) = cloud else { return Ok(Heard::Nothing(Silence::NoCloud)) };
+        if !cloud.logged_in {
+            return Ok(Heard::Nothing(Silence::LoggedOut));
+        }
+        let Some(certificate) = &cloud.certificate else {
+            return Ok(Heard::Nothing(Silence::NoCertificate));
+        };
+        let names = hosts(certificate);
+        if !names.contains(&self.address.host) {
+            let told = certificate.common_name.clone();
+            return Err(OtherHome { told, guarded: self.address.host.clone() });
+        }
+        let HomeCertificate { fingerprint, not_after, .. } = *certificate;
+        let before = self.home.take();
+        let heard = match &before {
+            None => Heard::First,
+            Some(word) if word.fingerprint == fingerprint => Heard::Same,
+            Some(_) => Heard::Other,
+        };
+        let first_told = before.filter(|_| heard == Heard::Same).map_or(at, |word| word.first_told.min(at));
+        self.home = Some(HomeWord { fingerprint, names, not_after, first_told, last_told: at });
+        self.settle(at);
+        Ok(heard)
+    }
+
+    /// Forgets what the home told, and every doubt that rests on it alone. Keys that it has confirmed stay.
+    pub fn forget_home(&mut self) {
+        self.home = None;
+        if self.entered.is_empty() {
+            for pin in &mut self.pins {
+                pin.doubted = false;
+            }
+        }
+    }
+
+    /// Brings the pins in line with the home's word: the key of its certificate is the home's, and a key that was only seen on the line, before that word or while it was
+    /// current, is in doubt.
+    fn settle(&mut self, at: Timestamp) {
+        let told_key = self.told_key();
+        if let Some(key) = told_key {
+            self.make_room();
+            self.pin(key, Origin::Home, at);
+        }
+        let Some(word) = &self.home else { return };
+        for pin in &mut self.pins {
+            let is_contradicted = pin.added <= word.last_told || word.is_current(pin.added);
+            pin.doubted |= pin.origin == Origin::Seen && Some(pin.spki_sha256) != told_key && is_contradicted;
         }
     }
 
@@ -285,6 +507,7 @@ impl SiteRecord {
         }
         self.pin(spki, origin, at);
         self.see(leaf, at);
+        self.settle(at);
     }
 
     /// Pins a key, as long as there are fewer than [`MAX_PINS`]. A pin that is there already is kept, and gains a better origin if this one is (home before entered before seen).
@@ -319,6 +542,9 @@ impl SiteRecord {
     pub fn unpin(&mut self, spki_sha256: SpkiSha256, at: Timestamp) -> bool {
         let of_key: Vec<_> = self.seen.iter().filter(|one| one.spki_sha256 == spki_sha256).collect();
         self.entered.retain(|entered| !of_key.iter().any(|one| one.has(entered.fingerprint)));
+        // What the home told is forgotten too; it may tell it again.
+        let is_told = |word: &HomeWord| of_key.iter().any(|one| one.sha1 == word.fingerprint);
+        self.home = self.home.take().filter(|word| !is_told(word));
         let before = self.pins.len();
         self.pins.retain(|pin| pin.spki_sha256 != spki_sha256);
         let removed = self.pins.len() < before;
@@ -358,11 +584,13 @@ impl SiteRecord {
                 self.see(leaf, at);
             }
             Continuity::Confirmed(_) => self.accept(leaf, Origin::Entered, at),
+            Continuity::ToldByHome => self.accept(leaf, Origin::Home, at),
             Continuity::FirstSight => {}
             Continuity::RenewalDue
             | Continuity::NewKey
             | Continuity::Unexplained(_)
-            | Continuity::FingerprintMismatch => {
+            | Continuity::FingerprintMismatch
+            | Continuity::DoubtedByHome => {
                 let spki = leaf.spki_sha256();
                 let is_news = self
                     .history
@@ -446,6 +674,18 @@ impl SiteRecord {
                 let at = self.history.partition_point(|known| known.at <= event.at);
                 self.history.insert(at, event);
             }
+        }
+        match (&mut self.home, other.home) {
+            (Some(own), Some(theirs)) if own.fingerprint == theirs.fingerprint => {
+                own.first_told = own.first_told.min(theirs.first_told);
+                own.last_told = own.last_told.max(theirs.last_told);
+            }
+            (Some(own), Some(theirs)) if theirs.last_told <= own.last_told => {}
+            (own, Some(theirs)) => *own = Some(theirs),
+            (_, None) => {}
+        }
+        if let Some(at) = self.home.as_ref().map(|word| word.last_told) {
+            self.settle(at);
         }
         self.seen.drain(..self.seen.len().saturating_sub(MAX_HISTORY));
         self.history.drain(..self.history.len().saturating_sub(MAX_HISTORY));

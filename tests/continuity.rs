@@ -85,8 +85,7 @@ fn visit(world: &World, record: &mut SiteRecord, chain: Chain, at: OffsetDateTim
     let leaf = chain.leaf().clone();
     let conclusion = world.conclude(chain, HOST, timestamp(at), Site::Record(record));
     let continuity = conclusion.continuity.unwrap();
-    let is_accepted = matches!(continuity, Continuity::SameKey | Continuity::Confirmed(_));
-    if !is_accepted || conclusion.report.verdict == Verdict::Trusted {
+    if !continuity.is_accepted() || conclusion.report.verdict == Verdict::Trusted {
         record.remember(&leaf, continuity, timestamp(at));
     }
     (conclusion.report, continuity)

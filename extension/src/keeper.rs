@@ -506,8 +506,7 @@ impl Keeper {
         let codes = report.decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ");
         if let Some((chain, Some(continuity))) = &chain {
             // A key is adopted by a good check only; what went wrong is noted in any case.
-            let adopts = matches!(continuity, Continuity::SameKey | Continuity::Confirmed(_));
-            if !adopts || verdict == Verdict::Trusted {
+            if !continuity.is_accepted() || verdict == Verdict::Trusted {
                 self.change_pins(|pins| pins.site_mut(address).remember(chain.leaf(), *continuity, at)).await;
             }
         }

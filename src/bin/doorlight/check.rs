@@ -200,8 +200,7 @@ pub(crate) fn remember(
     continuity: Continuity,
     verdict: Verdict,
 ) -> Result<(), Failure> {
-    let is_accepted = matches!(continuity, Continuity::SameKey | Continuity::Confirmed(_));
-    if is_accepted && verdict != Verdict::Trusted {
+    if continuity.is_accepted() && verdict != Verdict::Trusted {
         return Ok(());
     }
     let (address, leaf) = (&observation.address, observation.chain.leaf());
