@@ -16,8 +16,10 @@ use doorlight::chain::Chain;
 use doorlight::evidence::{Check, Code};
 use doorlight::examination::Site;
 use doorlight::fingerprint::Fingerprint;
+use doorlight::home_assistant::conversation::{Cloud, HomeCertificate};
+use doorlight::pins::Pins;
 use doorlight::report::Report;
-use doorlight::site::{Continuity, KeyHabit, Origin, SiteRecord};
+use doorlight::site::{Continuity, Heard, KeyHabit, Origin, Silence, SiteRecord};
 use doorlight::verdict::Verdict;
 use doorlight_lab::authority::{Authority, KeyShape, Order, Scts, key};
 use doorlight_lab::scenario::{HOST, Lab};
@@ -344,4 +346,280 @@ fn a_damaged_record_is_not_an_empty_one() {
     assert_eq!(code(&conclusion.report, Check::Pin), Code::PinRecordUnreadable);
     assert_eq!(conclusion.report.verdict, Verdict::Unchecked);
     assert!(conclusion.continuity.is_none());
+}
+
+/// The home's cloud, holding this certificate.
+fn cloud(chain: &Chain) -> Cloud {
+    let leaf = chain.leaf();
+    Cloud {
+        logged_in: true,
+        remote_domain: Some(HOST.into()),
+        connected: true,
+        certificate_status: Some("ready".into()),
+        certificate: Some(HomeCertificate {
+            common_name: HOST.into(),
+            names: vec![HOST.into(), "ha.home.example".into()],
+            not_after: leaf.not_after(),
+            fingerprint: leaf.sha1(),
+        }),
+    }
+}
+
+fn hear(record: &mut SiteRecord, chain: &Chain, at: OffsetDateTime) -> Heard {
+    record.hear(Some(&cloud(chain)), timestamp(at)).unwrap()
+}
+
+fn step_of(lifetime: i64) -> Step {
+    Step { days_in_service: lifetime, lifetime, is_other_authority: false, overlap: 0, skew: 0 }
+}
+
+/// The codes of the checks that are about whose key it is.
+fn said(report: &Report) -> (Code, Option<Code>, Verdict) {
+    let home = report.evidence.iter().find(|one| one.check == Check::Home).map(|one| one.code);
+    (code(report, Check::Pin), home, report.verdict)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Renewals and new keys that the home tells of, by any authority, early or late: adopted, and silent. A renewal that it has not told of yet is silent too.
+    #[test]
+    fn what_the_home_tells_is_silent(steps in prop::collection::vec((step(), any::<bool>()), 1..6), keeps in any::<bool>()) {
+        let logs = LAB.good_logs();
+        let mut record = record(if keeps { KeyHabit::Keeps } else { KeyHabit::Rotates });
+        let (mut now, mut key) = (beginning(), 0);
+        for (n, (step, is_new_key)) in steps.iter().enumerate() {
+            key += usize::from(*is_new_key);
+            let chain = issue(step, now, &KEYS[key], Scts::From(&logs));
+            let is_confirmed = record.pins.iter().any(|pin| pin.spki_sha256 == chain.leaf().spki_sha256());
+            let heard = hear(&mut record, &chain, now);
+            prop_assert_eq!(heard, if n == 0 { Heard::First } else { Heard::Other });
+            let (report, continuity) = visit(&world_at(now), &mut record, chain.clone(), now);
+            prop_assert_eq!(continuity, if is_confirmed { Continuity::SameKey } else { Continuity::ToldByHome });
+            prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
+            prop_assert_eq!(said(&report).1, Some(Code::HomeConfirms));
+            prop_assert!(record.pins.iter().all(|pin| pin.origin == Origin::Home && !pin.doubted));
+            prop_assert_eq!(hear(&mut record, &chain, now), Heard::Same);
+            let untold = issue(&step_of(90), now, &KEYS[key], Scts::From(&logs));
+            let (report, _) = visit(&world_at(now), &mut record, untold, now);
+            prop_assert_eq!(said(&report), (Code::PinSameKey, Some(Code::HomeSameKey), Verdict::Trusted));
+            now += Duration::days(step.days_in_service);
+        }
+    }
+
+    /// A5 and its relatives: whoever has a certificate of the same or another authority, logged or not, at any time after the home's word, is never trusted; and
+    /// while the word is current, it is what shows them.
+    #[test]
+    fn a_certificate_that_the_home_does_not_hold_is_never_trusted(
+        lifetime in prop_oneof![Just(45i64), Just(64), Just(90)],
+        day in 0..200i64,
+        other_authority in any::<bool>(),
+        logged in any::<bool>(),
+        keeps in any::<bool>(),
+        was_seen in any::<bool>(),
+    ) {
+        let logs = LAB.good_logs();
+        let start = beginning();
+        let home = issue(&step_of(lifetime), start, &KEYS[0], Scts::From(&logs));
+        let mut record = record(if keeps { KeyHabit::Keeps } else { KeyHabit::Rotates });
+        hear(&mut record, &home, start);
+        if was_seen {
+            visit(&world_at(start), &mut record, home.clone(), start);
+        }
+        let at = start + Duration::days(day);
+        let forged = doorlight_lab::authority::sct_list(&[LAB.unknown_log.invent(at)]);
+        let scts = if logged { Scts::From(&logs) } else { Scts::Forged(forged) };
+        let theirs = Step { is_other_authority: other_authority, ..step_of(90) };
+        let rogue = issue(&theirs, at, &THIEF, scts);
+        let before = record.clone();
+        let (report, _) = visit(&world_at(at), &mut record, rogue, at);
+        let (_, home_code, verdict) = said(&report);
+        prop_assert_ne!(verdict, Verdict::Trusted, "{}", report.to_text());
+        prop_assert_eq!(&before.pins, &record.pins);
+        // The certificate began an hour before; the word is current until thirty days before its end, and within a day after it.
+        let is_current = day == 0 || day < lifetime - 30;
+        let is_left = was_seen && day > 1;
+        if is_current || is_left {
+            prop_assert_eq!((home_code, verdict), (Some(Code::HomeOtherCertificate), Verdict::Danger));
+        } else {
+            prop_assert_eq!(home_code, Some(Code::HomeLongAgo));
+        }
+        // The home itself stays what it was.
+        if at < start + Duration::days(lifetime - 1) {
+            let (report, _) = visit(&world_at(at), &mut record, home, at);
+            prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
+        }
+    }
+
+    /// An attacker who was there first, accepted by the user; then the home is asked. From then on the attacker is never green, however long ago the home was
+    /// asked, and however the records are exported, merged and imported.
+    #[test]
+    fn an_attacker_who_was_first_is_shown_by_the_homes_word(
+        day in 0..300i64, keeps in any::<bool>(), visits_home in any::<bool>(), is_merged in any::<bool>(),
+    ) {
+        let logs = LAB.good_logs();
+        let start = beginning();
+        let rogue = issue(&step_of(365), start, &THIEF, Scts::From(&logs));
+        let home = issue(&step_of(90), start, &KEYS[0], Scts::From(&logs));
+        let mut record = record(if keeps { KeyHabit::Keeps } else { KeyHabit::Rotates });
+        record.accept(rogue.leaf(), Origin::Seen, timestamp(start));
+        let fooled = record.clone();
+        let (report, _) = visit(&world_at(start), &mut record, rogue.clone(), start);
+        prop_assert_eq!(report.verdict, Verdict::Trusted, "nobody can know better yet");
+        hear(&mut record, &home, start);
+        if visits_home {
+            let (report, _) = visit(&world_at(start), &mut record, home, start);
+            prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
+        }
+        if is_merged {
+            // A browser that knows nothing of it, both ways round; and by way of a file.
+            let mut other = fooled;
+            other.merge(record.clone());
+            record.merge(other.clone());
+            prop_assert_eq!(&other.home, &record.home);
+            let (report, _) = visit(&world_at(start), &mut other, rogue.clone(), start);
+            prop_assert_eq!(report.verdict, Verdict::Danger, "{}", report.to_text());
+            let mut pins = Pins::default();
+            *pins.site_mut(&HOST.parse().unwrap()) = record.clone();
+            let read = Pins::from_json(pins.to_json().as_bytes()).unwrap();
+            prop_assert_eq!(read.site(&HOST.parse().unwrap()), Some(&record));
+        }
+        let at = start + Duration::days(day);
+        let (report, continuity) = visit(&world_at(at), &mut record, rogue.clone(), at);
+        prop_assert_eq!((continuity, report.verdict), (Continuity::DoubtedByHome, Verdict::Danger), "{}", report.to_text());
+        // Accepting it again, while the home says otherwise, does not make it good.
+        let now = start + Duration::days(1);
+        record.accept(rogue.leaf(), Origin::Seen, timestamp(now));
+        let (report, _) = visit(&world_at(at), &mut record, rogue, at);
+        prop_assert_eq!(report.verdict, Verdict::Danger, "{}", report.to_text());
+    }
+}
+
+#[test]
+fn a_key_accepted_before_the_home_told_of_it_becomes_the_homes() {
+    let logs = LAB.good_logs();
+    let now = beginning();
+    let home = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
+    let mut record = record(KeyHabit::Keeps);
+    record.accept(home.leaf(), Origin::Seen, timestamp(now));
+    assert_eq!(hear(&mut record, &home, now), Heard::First);
+    assert_eq!((record.pins[0].origin, record.pins[0].doubted), (Origin::Home, false));
+    let (report, _) = visit(&world_at(now), &mut record, home, now);
+    assert_eq!(said(&report), (Code::PinSameKey, Some(Code::HomeConfirms), Verdict::Trusted));
+}
+
+#[test]
+fn the_homes_word_outranks_a_fingerprint_that_was_typed() {
+    let logs = LAB.good_logs();
+    let now = beginning();
+    let home = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
+    let typed = issue(&step_of(90), now, &THIEF, Scts::From(&logs));
+    for is_pinned in [false, true] {
+        let mut record = record(KeyHabit::Keeps);
+        record.enter(Fingerprint::Sha1(typed.leaf().sha1()), timestamp(now));
+        if is_pinned {
+            visit(&world_at(now), &mut record, typed.clone(), now);
+        }
+        hear(&mut record, &home, now);
+        let (report, _) = visit(&world_at(now), &mut record, typed.clone(), now);
+        assert_eq!((said(&report).1, report.verdict), (Some(Code::HomeOtherCertificate), Verdict::Danger));
+        let (report, continuity) = visit(&world_at(now), &mut record, home.clone(), now);
+        assert_eq!((continuity, report.verdict), (Continuity::ToldByHome, Verdict::Trusted));
+        assert_eq!(said(&report).0, Code::PinToldByHome);
+    }
+}
+
+#[test]
+fn a_key_that_the_home_has_left_does_not_come_back() {
+    let logs = LAB.good_logs();
+    let now = beginning();
+    let old = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
+    let new = issue(&step_of(90), now, &KEYS[1], Scts::From(&logs));
+    let mut record = record(KeyHabit::Keeps);
+    for chain in [&old, &new] {
+        hear(&mut record, chain, now);
+        visit(&world_at(now), &mut record, chain.clone(), now);
+    }
+    // For a day the change may be under way.
+    let soon = now + Duration::hours(23);
+    let (report, _) = visit(&world_at(soon), &mut record, old.clone(), soon);
+    assert_eq!(said(&report), (Code::PinSameKey, Some(Code::HomeSameKey), Verdict::Trusted));
+    for days in [2, 70, 85] {
+        let later = now + Duration::days(days);
+        let (report, _) = visit(&world_at(later), &mut record, old.clone(), later);
+        assert_eq!(
+            said(&report),
+            (Code::PinSameKey, Some(Code::HomeOtherCertificate), Verdict::Danger),
+            "{days}"
+        );
+    }
+}
+
+#[test]
+fn another_home_is_refused_and_a_silent_one_changes_nothing() {
+    let logs = LAB.good_logs();
+    let now = beginning();
+    let home = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
+    let mut record = record(KeyHabit::Keeps);
+    hear(&mut record, &home, now);
+    let before = record.clone();
+    let mut other = cloud(&home);
+    let certificate = other.certificate.as_mut().unwrap();
+    (certificate.common_name, certificate.names) =
+        ("other.ui.nabu.test".into(), vec!["*.nabu.test".into(), format!("x{HOST}")]);
+    let error = record.hear(Some(&other), timestamp(now)).unwrap_err();
+    assert_eq!((error.code(), error.told.as_str()), ("home-other-host", "other.ui.nabu.test"));
+    // The remote domain alone does not make it the home of that name.
+    assert_eq!(other.remote_domain.as_deref(), Some(HOST));
+    let silent = |change: fn(&mut Cloud)| {
+        let mut cloud = cloud(&home);
+        change(&mut cloud);
+        cloud
+    };
+    let out = silent(|cloud| cloud.logged_in = false);
+    let none = silent(|cloud| cloud.certificate = None);
+    for (cloud, silence) in
+        [(None, Silence::NoCloud), (Some(&out), Silence::LoggedOut), (Some(&none), Silence::NoCertificate)]
+    {
+        assert_eq!(record.hear(cloud, timestamp(now)), Ok(Heard::Nothing(silence)));
+    }
+    assert_eq!(record, before);
+    // Where the remote address is a further name of the certificate, that is enough.
+    let mut further = cloud(&home);
+    further.certificate.as_mut().unwrap().common_name = "abc.ui.nabu.test".into();
+    assert_eq!(record.hear(Some(&further), timestamp(now)), Ok(Heard::Same));
+}
+
+#[test]
+fn what_was_taken_away_or_forgotten_does_not_come_back_by_itself() {
+    let logs = LAB.good_logs();
+    let now = beginning();
+    let home = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
+    let mut record = record(KeyHabit::Keeps);
+    hear(&mut record, &home, now);
+    visit(&world_at(now), &mut record, home.clone(), now);
+    assert!(record.unpin(home.leaf().spki_sha256(), timestamp(now)));
+    let (report, _) = visit(&world_at(now), &mut record, home.clone(), now);
+    assert_eq!(said(&report), (Code::PinFirstSight, None, Verdict::Attention));
+    hear(&mut record, &home, now);
+    let (report, _) = visit(&world_at(now), &mut record, home.clone(), now);
+    assert_eq!(report.verdict, Verdict::Trusted, "told again");
+    record.forget_home();
+    let (report, _) = visit(&world_at(now), &mut record, home, now);
+    assert_eq!(said(&report), (Code::PinSameKey, None, Verdict::Trusted));
+}
+
+/// What a record looked like before homes were asked is read as ever, and written without a trace of it.
+#[test]
+fn records_without_a_word_are_as_before() {
+    let mut record = record(KeyHabit::Keeps);
+    let json = serde_json::to_string(&record).unwrap();
+    assert!(!json.contains("home\":"));
+    assert_eq!(serde_json::from_str::<SiteRecord>(&json).unwrap(), record);
+    let logs = LAB.good_logs();
+    let chain = issue(&step_of(90), beginning(), &KEYS[0], Scts::From(&logs));
+    hear(&mut record, &chain, beginning());
+    let json = serde_json::to_string(&record).unwrap();
+    assert!(!json.to_lowercase().contains("token"));
+    assert_eq!(serde_json::from_str::<SiteRecord>(&json).unwrap(), record);
 }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::address::Host;
 use crate::evidence::{Check, Code, Evidence, Outcome};
 use crate::home_assistant::advisory::{Advisories, Advisory, Standing};
-use crate::home_assistant::conversation::{Account, Ban, ConversationError, HomeCertificate, HomeReport};
+use crate::home_assistant::conversation::{
+    Account, Ban, Conversation, ConversationError, HomeCertificate, HomeReport,
+};
 use crate::home_assistant::local::LocalAddress;
 use crate::home_assistant::version::Version;
 use crate::site::{Heard, OtherHome};
@@ -111,7 +113,7 @@ impl CheckUp {
         Self::of(at, host, asked, report.version, standing, table, certificate, evidence)
     }
 
-    /// Where the home could not be asked, or the conversation failed.
+    /// Where the home could not be reached.
     pub fn not_reached(
         at: Timestamp,
         host: Option<Host>,
@@ -119,32 +121,41 @@ impl CheckUp {
         reason: &str,
         table: &Advisories,
     ) -> Self {
-        let reason = printable(reason);
-        let evidence = vec![
-            Evidence::new(Code::HomeVersionUnknown),
-            Evidence::new(Code::HomeNotReached).with("reason", reason),
-        ];
-        Self::of(at, host, asked, None, None, table, None, evidence)
+        let told = Conversation::new(None);
+        let reached = Evidence::new(Code::HomeNotReached).with("reason", printable(reason));
+        Self::broken(at, host, asked, told.so_far(), reached, table)
     }
 
-    /// Where the conversation failed.
+    /// Where the conversation failed; the version may have been told before.
     pub fn failed(
         at: Timestamp,
         host: Option<Host>,
         asked: LocalAddress,
+        conversation: &Conversation,
         error: &ConversationError,
         table: &Advisories,
     ) -> Self {
-        let mut check_up = Self::not_reached(at, host, asked, &error.to_string(), table);
-        if matches!(error, ConversationError::TokenRefused { .. }) {
-            let refused = Evidence::new(Code::HomeTokenRefused).with("reason", printable(&error.to_string()));
-            check_up.evidence.retain(|one| one.code != Code::HomeNotReached);
-            check_up.evidence.push(refused);
-        }
-        for one in check_up.evidence.iter_mut().filter(|one| one.check == Check::Home) {
-            one.detail.insert("error".into(), error.code().into());
-        }
-        check_up
+        let code = match error {
+            ConversationError::TokenRefused { .. } => Code::HomeTokenRefused,
+            _ => Code::HomeNotReached,
+        };
+        let reached =
+            Evidence::new(code).with("reason", printable(&error.to_string())).with("error", error.code());
+        Self::broken(at, host, asked, conversation.so_far(), reached, table)
+    }
+
+    fn broken(
+        at: Timestamp,
+        host: Option<Host>,
+        asked: LocalAddress,
+        told: &HomeReport,
+        reached: Evidence,
+        table: &Advisories,
+    ) -> Self {
+        let standing = told.version.map(|version| table.judge(&version));
+        let mut evidence = version_evidence(told, standing.as_ref(), table, at);
+        evidence.push(reached);
+        Self::of(at, host, asked, told.version, standing, table, None, evidence)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the one place that puts them together")]
@@ -158,6 +169,13 @@ impl CheckUp {
         certificate: Option<HomeCertificate>,
         evidence: Vec<Evidence>,
     ) -> Self {
+        // A home without the cloud has no certificate to tell of, and is in order all the same.
+        let is_broken = |one: &Evidence| matches!(one.code, Code::HomeNotReached | Code::HomeTokenRefused);
+        let required: &[Check] = if evidence.iter().any(is_broken) {
+            &[Check::HomeVersion, Check::Home]
+        } else {
+            &[Check::HomeVersion]
+        };
         let unsupported_since = standing.as_ref().map(|standing| standing.unsupported_since);
         let (blocked, advisories) =
             standing.map_or_else(|| (false, Vec::new()), |standing| (standing.blocked, standing.advisories));
@@ -166,7 +184,7 @@ impl CheckUp {
             at,
             host,
             asked,
-            verdict: verdict(&evidence, &[Check::HomeVersion]),
+            verdict: verdict(&evidence, required),
             version,
             blocked,
             advisories,

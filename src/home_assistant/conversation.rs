@@ -19,6 +19,7 @@
 //! Fields that are not known are passed over: Home Assistant adds some with every release.
 
 use core::fmt;
+use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -56,13 +57,11 @@ impl InvalidToken {
     }
 }
 
-impl Token {
-    /// Reads a token, white space around it left out. All of Home Assistant's are JSON Web Tokens in compact form (RFC 7519 section 3): what is none would
-    /// only cost a failed login.
-    ///
-    /// # Errors
-    /// [`InvalidToken`].
-    pub fn parse(text: &str) -> Result<Self, InvalidToken> {
+impl FromStr for Token {
+    type Err = InvalidToken;
+
+    /// White space around it is left out. All of Home Assistant's are JSON Web Tokens in compact form (RFC 7519 section 3): what is none would only cost a failed login.
+    fn from_str(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
         let is_part = |part: &str| {
             !part.is_empty()
@@ -73,7 +72,9 @@ impl Token {
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
+}
 
+impl Token {
     /// The message that carries it. Its characters need no escaping.
     fn said(&self) -> String {
         format!(r#"{{"type":"auth","access_token":"{}"}}"#, self.0.as_str())
@@ -188,7 +189,7 @@ impl fmt::Debug for Step {
     }
 }
 
-/// The conversation failed. What the home told before counts for nothing.
+/// The conversation failed. Of what the home told before, only the version counts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConversationError {
@@ -381,6 +382,11 @@ impl Conversation {
         let report =
             HomeReport { version: None, version_text: String::new(), cloud: None, account: None, ban: None };
         Self { state: State::Greeting, token, heard: 0, report }
+    }
+
+    /// What it told so far: the version counts also where the token was refused.
+    pub fn so_far(&self) -> &HomeReport {
+        &self.report
     }
 
     /// Takes in a message of the home, as text.

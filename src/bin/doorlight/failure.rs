@@ -7,6 +7,7 @@ use doorlight::ct::heads::HeadsError;
 use doorlight::ct::log_list::LogListError;
 use doorlight::ct::log_list::renewal::RenewalError;
 use doorlight::fetch::FetchError;
+use doorlight::home_assistant::advisory::AdvisoryError;
 use doorlight::pins::PinsError;
 use doorlight::watch::WatchError;
 
@@ -63,7 +64,7 @@ macro_rules! unreadable {
     )*};
 }
 
-unreadable!(ReadError, LogListError, PinsError, HeadsError, WatchError);
+unreadable!(ReadError, LogListError, PinsError, HeadsError, WatchError, AdvisoryError);
 
 impl From<RenewalError> for Failure {
     fn from(error: RenewalError) -> Self {

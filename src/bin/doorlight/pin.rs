@@ -190,6 +190,10 @@ fn describe(site: &SiteRecord) -> String {
     for one in &site.entered {
         text += &format!("  fingerprint  {}  entered, {}\n", one.fingerprint, one.added);
     }
+    if let Some(word) = &site.home {
+        let (told, until) = (word.last_told, word.not_after);
+        text += &format!("  home         {}  told by the home, {told}, until {until}\n", word.fingerprint);
+    }
     if let Some(last) = site.seen.last() {
         text += &format!(
             "  last seen    {}  issued by {}, until {}\n",

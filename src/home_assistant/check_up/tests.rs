@@ -182,8 +182,20 @@ fn a_home_that_was_not_reached_is_not_checked_and_blocks_nothing() {
     let check_up = CheckUp::not_reached(now(), None, asked(), "refused\u{1b}[31m", &table());
     assert_eq!((check_up.verdict, check_up.blocks(None)), (Verdict::Unchecked, false));
     assert!(!check_up.to_text().contains('\u{1b}'));
-    let refused = ConversationError::TokenRefused { reason: "Invalid".into() };
-    let check_up = CheckUp::failed(now(), None, asked(), &refused, &table());
-    assert_eq!(codes(&check_up), ["home-version-unknown", "home-token-refused"]);
+    // The version is told before the token is refused.
+    let mut conversation = Conversation::new(Some("a.b.c".parse().unwrap()));
+    conversation.hear(r#"{"type":"auth_required","ha_version":"2021.1.4"}"#).unwrap();
+    let refused = conversation.hear(r#"{"type":"auth_invalid","message":"Invalid"}"#).unwrap_err();
+    let old = CheckUp::failed(now(), None, asked(), &conversation, &refused, &table());
+    assert_eq!(codes(&old)[0], "home-version-blocked");
+    assert!(codes(&old).contains(&"home-token-refused") && old.blocks(None));
+    let mut conversation = Conversation::new(Some("a.b.c".parse().unwrap()));
+    conversation.hear(r#"{"type":"auth_required","ha_version":"2026.11.1"}"#).unwrap();
+    let refused = conversation.hear(r#"{"type":"auth_invalid"}"#).unwrap_err();
+    let check_up = CheckUp::failed(now(), None, asked(), &conversation, &refused, &table());
+    assert_eq!(
+        (codes(&check_up), check_up.verdict),
+        (vec!["home-version-current", "home-token-refused"], Verdict::Unchecked)
+    );
     assert_eq!(check_up.evidence[1].detail["error"], "home-token-refused");
 }

@@ -17,7 +17,7 @@ const HTTP: &str = r#"{"id":3,"type":"result","success":true,"result":{"stable":
     "pending":null,"revert_at":null,"active_config_type":"stable","default":{"ip_ban_enabled":true,"login_attempts_threshold":-1}}}"#;
 
 fn with_token() -> Conversation {
-    Conversation::new(Some(Token::parse(TOKEN).unwrap()))
+    Conversation::new(Some(TOKEN.parse::<Token>().unwrap()))
 }
 
 /// What is said to these messages, and how it ends.
@@ -257,7 +257,7 @@ fn answers_out_of_form_are_refused() {
 
 #[test]
 fn a_token_is_of_one_form_and_never_printed() {
-    assert!(Token::parse(&format!("  {TOKEN}\n")).is_ok());
+    assert!(format!("  {TOKEN}\n").parse::<Token>().is_ok());
     for text in [
         "",
         "abc",
@@ -271,9 +271,9 @@ fn a_token_is_of_one_form_and_never_printed() {
         "Bearer a.b.c",
         &format!("a.b.{}", "c".repeat(MAX_TOKEN)),
     ] {
-        assert_eq!(Token::parse(text).unwrap_err(), InvalidToken, "{text}");
+        assert_eq!(text.parse::<Token>().unwrap_err(), InvalidToken, "{text}");
     }
-    let token = Token::parse(TOKEN).unwrap();
+    let token = TOKEN.parse::<Token>().unwrap();
     let mut conversation = Conversation::new(Some(token.clone()));
     let printed = format!("{token:?} {conversation:?} {:?} {conversation:?}", conversation.hear(GREETING));
     assert!(!printed.contains("eyJ") && !printed.contains("c2ln"), "{printed}");
