@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use serde::Serialize;
-use zxcvbn::{Score, zxcvbn};
+use zxcvbn::zxcvbn;
 
 use crate::advice;
 
@@ -62,14 +62,7 @@ pub fn rate(password: &str, inputs: &[String]) -> Rating {
     let seconds = |time| Duration::from(time).as_secs();
     let feedback = found.feedback();
     Rating {
-        score: match found.score() {
-            Score::One => 1,
-            Score::Two => 2,
-            Score::Three => 3,
-            Score::Four => 4,
-            // Zero, and whatever a later version may put below it.
-            _ => 0,
-        },
+        score: found.score().into(),
         guesses: found.guesses(),
         guesses_log10: Some(found.guesses_log10()).filter(|log10| log10.is_finite()),
         is_at_least: found.guesses() == u64::MAX,
