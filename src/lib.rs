@@ -14,7 +14,7 @@
 //! | how the network is asked | [`fetch`] |
 //! | renewals and new keys | [`site`], [`pins`] |
 //! | who else has a certificate for the name | [`ct::monitor`], [`issuance`], [`watch`], the picture of it in [`timeline`], whom to write to in [`authority`] |
-//! | what can be found, and what it means for the light | [`evidence`], [`verdict`], [`report`] |
+//! | what can be found, and what it means for the light | [`evidence`], [`verdict`], [`report`]; in words: [`findings`] |
 //!
 //! Whether the logs published what they promised is a second step, over the network: [`ct::publication`]; so is the watch on other people's certificates.
 //!
@@ -28,6 +28,7 @@ pub mod ct;
 pub mod evidence;
 pub mod examination;
 pub mod fetch;
+pub mod findings;
 pub mod fingerprint;
 pub mod issuance;
 pub mod look_alike;

@@ -13,8 +13,9 @@ use crate::certificate::{Certificate, SubjectName};
 use crate::ct::log_list::Log;
 use crate::ct::publication::{History, Kept, PublicationReport};
 use crate::ct::sct::Sct;
-use crate::evidence::{Check, Code, Evidence, Outcome};
+use crate::evidence::{Check, Code, Evidence};
 use crate::examination::{Observation, Seen, required};
+use crate::findings::{English, Finding, Particular, Weight};
 use crate::fingerprint::{CertificateSha1, CertificateSha256, SpkiSha256};
 use crate::text::printable;
 use crate::time::Timestamp;
@@ -282,7 +283,8 @@ impl Report {
         let decided_by: BTreeSet<_> = self.decided_by.iter().collect();
         let decided = |one: &&Evidence| decided_by.contains(&one.code);
         for one in self.evidence.iter().filter(decided) {
-            writeln!(out, "  {}\n  What to do: {}", printable(&one.message), one.code.entry().action)?;
+            let Finding { sentence, action, .. } = Finding::new(one, &English);
+            writeln!(out, "  {sentence}\n  What to do: {action}")?;
         }
         if let Some(certificate) = &self.certificate {
             writeln!(out, "\nCertificate ({})", seen_in_words(self.seen))?;
@@ -337,39 +339,22 @@ impl Report {
         }
         writeln!(out, "\nFindings")?;
         for one in &self.evidence {
-            let message = printable(&one.message);
-            writeln!(out, "  {} {:<11} {message} [{}]", mark(one), one.check.as_str(), one.code)?;
-            for (name, value) in &one.detail {
-                if one.outcome == Outcome::Pass {
-                    continue;
-                }
-                match value {
+            let Finding { weight, code, sentence, particulars, .. } = Finding::new(one, &English);
+            writeln!(out, "  {} {:<11} {sentence} [{code}]", weight.ascii(), one.check.as_str())?;
+            for Particular { name, lines } in particulars.iter().filter(|_| weight != Weight::Pass) {
+                match lines.as_slice() {
+                    [line] => writeln!(out, "                {name}: {line}")?,
                     // Things with particulars of their own: a line for each.
-                    serde_json::Value::Array(items) if items.iter().any(serde_json::Value::is_object) => {
-                        writeln!(out, "                {}:", printable(name))?;
-                        for item in items {
-                            writeln!(out, "                  - {}", plain(item))?;
+                    lines => {
+                        writeln!(out, "                {name}:")?;
+                        for line in lines {
+                            writeln!(out, "                  - {line}")?;
                         }
                     }
-                    value => writeln!(out, "                {}: {}", printable(name), plain(value))?,
                 }
             }
         }
         Ok(())
-    }
-}
-
-fn plain(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => printable(text),
-        serde_json::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
-        serde_json::Value::Object(fields) => {
-            let told = fields.iter().filter(|(_, value)| !value.is_null());
-            told.map(|(name, value)| format!("{}: {}", printable(name), plain(value)))
-                .collect::<Vec<_>>()
-                .join("; ")
-        }
-        other => printable(&other.to_string()),
     }
 }
 
@@ -380,16 +365,6 @@ pub fn headline(verdict: Verdict) -> &'static str {
         Verdict::Attention => "[!]  ATTENTION",
         Verdict::Danger => "[X]  DANGER",
         Verdict::Unchecked => "[?]  NOT CHECKED",
-    }
-}
-
-fn mark(evidence: &Evidence) -> &'static str {
-    match evidence.outcome {
-        Outcome::Pass => "ok",
-        Outcome::Note if evidence.code.asks_attention() => "! ",
-        Outcome::Note => "- ",
-        Outcome::Fail => "X ",
-        Outcome::NotChecked => "? ",
     }
 }
 

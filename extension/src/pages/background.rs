@@ -3,9 +3,9 @@
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
-use crate::message::{Request, Trouble};
+use crate::message::{Exported, Request, Trouble};
 
-use super::{browser, words};
+use super::{browser, said, words};
 
 /// There was no answer, or none that could be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,4 +41,20 @@ pub fn trouble_in_words(trouble: &Trouble) -> String {
     words::find(&key, &[&detail]).unwrap_or_else(|| {
         words::with("trouble_other", &[&detail, &doorlight::text::printable(&trouble.code)])
     })
+}
+
+/// Says what could not be done, or that it was.
+pub fn say_outcome(trouble: Option<&Trouble>, done: &str) {
+    match trouble {
+        Some(trouble) => said::say(&trouble_in_words(trouble)),
+        None => said::say_briefly(done),
+    }
+}
+
+/// Hands a file to the user, or says why there is none.
+pub async fn save(file: &Exported) {
+    match &file.trouble {
+        Some(trouble) => said::say(&trouble_in_words(trouble)),
+        None => doorlight_view::file::save(&file.name, "application/json", &file.content).await,
+    }
 }

@@ -1,7 +1,8 @@
 //! What the pages use of the browser's interface for extensions: one declaration each.
 
-use js_sys::{Array, Function, Promise, Reflect};
-use serde::Serialize;
+pub use doorlight_view::browser::{reason, value};
+use doorlight_view::host::Host;
+use js_sys::{Array, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -31,20 +32,6 @@ extern "C" {
     fn tabs_remove(id: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "browsingData"], js_name = remove)]
     fn browsing_data_remove(options: &JsValue, kinds: &JsValue) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(catch, js_namespace = ["navigator", "clipboard"], js_name = writeText)]
-    fn clipboard_write_text(text: &str) -> Result<Promise, JsValue>;
-}
-
-/// What went wrong in the browser, in its own words.
-pub fn reason(error: &JsValue) -> String {
-    let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
-    doorlight::text::printable(&message.or_else(|| error.as_string()).unwrap_or_default())
-}
-
-/// As a value of the browser; what cannot be written as JSON is `null`.
-pub fn value(of: &impl Serialize) -> JsValue {
-    let json = serde_json::to_string(of).unwrap_or_default();
-    js_sys::JSON::parse(&json).unwrap_or(JsValue::NULL)
 }
 
 /// Waits for what the browser promised.
@@ -65,6 +52,25 @@ pub fn own_url(path: &str) -> String {
     runtime_get_url(path).unwrap_or_default()
 }
 
+/// The extension as the surroundings of its pages.
+#[derive(Clone, Copy, Debug)]
+pub struct Extension;
+
+impl Host for Extension {
+    fn message(&self, key: &str, values: &[&str]) -> String {
+        let values: Array = values.iter().map(|value| JsValue::from_str(value)).collect();
+        i18n_get_message(key, &values).unwrap_or_default()
+    }
+
+    fn language(&self) -> String {
+        i18n_get_ui_language().unwrap_or_else(|_| "en".into())
+    }
+
+    fn own_url(&self, path: &str) -> String {
+        own_url(path)
+    }
+}
+
 /// True in Firefox.
 pub fn is_firefox() -> bool {
     own_url("").starts_with("moz-extension:")
@@ -73,17 +79,6 @@ pub fn is_firefox() -> bool {
 /// Opens the options page.
 pub async fn open_options() {
     let _ = kept(runtime_open_options_page()).await;
-}
-
-/// The text of `key` in the user's language; empty where there is none.
-pub fn message(key: &str, values: &[&str]) -> String {
-    let values: Array = values.iter().map(|value| JsValue::from_str(value)).collect();
-    i18n_get_message(key, &values).unwrap_or_default()
-}
-
-/// The language of the browser.
-pub fn language() -> String {
-    i18n_get_ui_language().unwrap_or_else(|_| "en".into())
 }
 
 /// Asks the user for permissions. The question is put before this returns, as the browser wants it in a click; the answer is awaited.
@@ -133,17 +128,4 @@ pub async fn close_own_tab() -> Result<(), JsValue> {
 /// What the browser says.
 pub async fn remove_browsing_data(options: &JsValue, kinds: &JsValue) -> Result<(), JsValue> {
     kept(browsing_data_remove(options, kinds)).await.map(|_| ())
-}
-
-/// Puts text on the clipboard.
-///
-/// # Errors
-/// What the browser says.
-pub async fn copy(text: &str) -> Result<(), JsValue> {
-    kept(clipboard_write_text(text)).await.map(|_| ())
-}
-
-/// As a function of the browser that lives as long as somebody there holds it.
-pub fn listener(listen: impl FnMut(web_sys::Event) + 'static) -> Function {
-    Closure::<dyn FnMut(web_sys::Event)>::new(listen).into_js_value().unchecked_into()
 }

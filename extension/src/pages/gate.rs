@@ -10,13 +10,13 @@ use doorlight::report::Report;
 
 use crate::message::{Exported, Light, Passage, Request, Status};
 
-use super::background::{ask, trouble_in_words};
+use super::background::{ask, save, trouble_in_words};
 use super::button::{Look, button, row};
 use super::confirm::Then;
 use super::dom::{Part, body, by_id, folded, paragraph, part, title};
 use super::{
-    browser, certificate, cleaning, clock, confirm, file, findings, past, permission, place, reason, said,
-    sign, words,
+    browser, certificate, cleaning, clock, confirm, findings, past, permission, place, reason, said, sign,
+    words,
 };
 
 /// What is wanted, and how it came here.
@@ -247,7 +247,7 @@ impl Gate {
             words::with("evidence_checked", &[&clock::moment(report.at)]),
             certificate::seen(report.seen)
         );
-        let mut inside = vec![paragraph(&seen), findings::list(report)];
+        let mut inside = vec![paragraph(&seen), findings::list(&report.evidence)];
         if let Some(shown) = &report.certificate {
             inside.push(part("h3").text(&words::word("certificate_title")));
             inside.push(certificate::details(shown));
@@ -266,7 +266,7 @@ impl Gate {
             async move {
                 match ask::<Status>(&Request::CheckAgain { address }).await {
                     Ok(status) => {
-                        let light = sign::word(status.light);
+                        let light = sign::word(status.light.as_str());
                         gate.enter().await;
                         said::say_briefly(&words::with("again_done", &[&light]));
                     }
@@ -278,11 +278,11 @@ impl Gate {
 
     fn fill(&self, light: Light, name: &str, parts: Vec<Part>) {
         let heading = part("h1").attr("tabindex", "-1").text(name);
-        let mut head = part("div").class("head").child(sign::picture(light));
+        let mut head = part("div").class("head").child(sign::picture(light.as_str()));
         let host = place::host_of(&self.wanted);
         let words_of_light = part("p")
             .class("whose")
-            .child(part("strong").class("light-word").text(&sign::word(light)))
+            .child(part("strong").class("light-word").text(&sign::word(light.as_str())))
             .child(part("bdi").class("host").text(&host));
         head = head.child(part("div").child(words_of_light).child(heading.clone()));
         let page = by_id("page");
@@ -301,7 +301,7 @@ pub fn export_button(address: &Address) -> Part {
         let address = address.clone();
         async move {
             match ask::<Exported>(&Request::ExportEvidence { address }).await {
-                Ok(exported) => file::save(&exported).await,
+                Ok(exported) => save(&exported).await,
                 Err(unanswered) => said::say(&unanswered.in_words()),
             }
         }

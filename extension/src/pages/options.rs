@@ -7,7 +7,7 @@ use crate::journal::Entry;
 use crate::message::{Exported, Overview, Request, Status};
 use crate::settings::{MAX_REUSE_MINUTES, Settings};
 
-use super::background::{ask, trouble_in_words};
+use super::background::{ask, save, say_outcome, trouble_in_words};
 use super::button::{Look, button, row};
 use super::confirm::{self, Then};
 use super::dom::{self, Part, by_id, folded, paragraph, part};
@@ -41,7 +41,7 @@ async fn change(request: Request, focus: &str, done: &str) {
     match ask::<Overview>(&request).await {
         Ok(overview) => {
             fill(&overview, focus);
-            said::say_outcome(overview.trouble.as_ref(), &words::word(done));
+            say_outcome(overview.trouble.as_ref(), &words::word(done));
         }
         Err(unanswered) => said::say(&unanswered.in_words()),
     }
@@ -118,7 +118,7 @@ fn site(address: &Address, status: &Status) -> Part {
     let mut whole = part("article")
         .class(&format!("card site {}", status.light.as_str()))
         .attr("aria-labelledby", &id)
-        .child(part("div").class("site-head").child(heading).child(sign::label(status.light)));
+        .child(part("div").class("site-head").child(heading).child(sign::label(status.light.as_str())));
     whole = match &status.report {
         Some(report) => {
             whole.child(part("p").class("hint").text(&words::with("site_checked", &[&clock::ago(report.at)])))
@@ -169,9 +169,9 @@ fn then(focus: &str) -> Then {
         let focus = focus.clone();
         wasm_bindgen_futures::spawn_local(async move {
             refresh(&focus).await;
-            said::say_outcome(
+            say_outcome(
                 status.trouble.as_ref(),
-                &words::with("again_done", &[&sign::word(status.light)]),
+                &words::with("again_done", &[&sign::word(status.light.as_str())]),
             );
         });
     })
@@ -184,7 +184,7 @@ fn then_watched(focus: &str) -> Then {
         let focus = focus.clone();
         wasm_bindgen_futures::spawn_local(async move {
             refresh(&focus).await;
-            said::say_outcome(status.trouble.as_ref(), &words::word("watch_done"));
+            say_outcome(status.trouble.as_ref(), &words::word("watch_done"));
         });
     })
 }
@@ -227,10 +227,7 @@ fn remove_button(address: &Address) -> Part {
                 Err(unanswered) => return said::say(&unanswered.in_words()),
             };
             fill(&overview, "sites");
-            said::say_outcome(
-                overview.trouble.as_ref(),
-                &words::with("site_removed", &[&address.to_string()]),
-            );
+            say_outcome(overview.trouble.as_ref(), &words::with("site_removed", &[&address.to_string()]));
         }
     })
 }
@@ -406,7 +403,7 @@ fn setting(name: &str, hint: &str, state: &str, choose: Part, remove: Option<Par
 fn pins_as_file() -> Part {
     let export = button(&words::word("export_pins_button"), Look::Plain, || async {
         match ask::<Exported>(&Request::ExportPins).await {
-            Ok(exported) => file::save(&exported).await,
+            Ok(exported) => save(&exported).await,
             Err(unanswered) => said::say(&unanswered.in_words()),
         }
     });

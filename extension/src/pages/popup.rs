@@ -73,7 +73,7 @@ fn fill_guarded(address: &Address, status: &Status) {
             match ask::<Status>(&Request::CheckAgain { address }).await {
                 Ok(status) => {
                     fill(&url, &status);
-                    said::say_briefly(&words::with("again_done", &[&sign::word(status.light)]));
+                    said::say_briefly(&words::with("again_done", &[&sign::word(status.light.as_str())]));
                 }
                 Err(unanswered) => said::say(&unanswered.in_words()),
             }
@@ -112,7 +112,7 @@ fn truth(status: &Status) -> Vec<String> {
     }
     let is_old = |since| clock::now().since(since) >= Duration::from_secs(60);
     if let Some(since) = status.since.filter(|since| is_old(*since)) {
-        lines.push(words::with("truth_since", &[&sign::word(status.light), &clock::hour(since)]));
+        lines.push(words::with("truth_since", &[&sign::word(status.light.as_str()), &clock::hour(since)]));
     }
     if let Some(until) = status.open_until.filter(|_| status.light == Light::Trusted) {
         lines.push(words::with("truth_until", &[&clock::hour(until)]));
@@ -125,7 +125,7 @@ fn evidence(address: &Address, report: &Report) -> Vec<Part> {
     if let Some(shown) = &report.certificate {
         parts.push(folded(&words::word("certificate_title"), [certificate::details(shown)]));
     }
-    let mut inside = vec![findings::list(report)];
+    let mut inside = vec![findings::list(&report.evidence)];
     inside.extend(certificate::logs(&report.scts));
     inside.push(row([gate::export_button(address)]));
     let count = report.evidence.len().to_string();
@@ -175,10 +175,13 @@ fn close() {
 }
 
 fn head(light: Light, host: &str) -> Part {
-    let name = part("h1").child(part("span").class("light-word").text(&sign::word(light)));
+    let name = part("h1").child(part("span").class("light-word").text(&sign::word(light.as_str())));
     let host =
         (!host.is_empty()).then(|| part("p").class("whose").child(part("bdi").class("host").text(host)));
-    part("div").class("head").child(sign::picture(light)).child(part("div").child(name).children(host))
+    part("div")
+        .class("head")
+        .child(sign::picture(light.as_str()))
+        .child(part("div").child(name).children(host))
 }
 
 fn show_parts(light: Light, parts: Vec<Part>) {

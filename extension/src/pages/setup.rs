@@ -144,7 +144,7 @@ fn show_sight(address: &Address, status: &Status, report: &Report) {
 fn show_danger(address: &Address, status: &Status, report: &Report) {
     let why = reason::of_danger(report);
     let mut parts = notes(status);
-    parts.push(part("div").class("head small").child(sign::label(Light::Danger)));
+    parts.push(part("div").class("head small").child(sign::label(Light::Danger.as_str())));
     parts.push(paragraph(&why.text).class("lead"));
     parts.push(reason::found(report));
     parts.push(paragraph(&words::word("setup_danger_text")));
@@ -159,7 +159,7 @@ fn show_danger(address: &Address, status: &Status, report: &Report) {
 fn show_unchecked(address: &Address, status: &Status) {
     let why = reason::of_unchecked(status.report.as_ref());
     let mut parts = notes(status);
-    parts.push(part("div").class("head small").child(sign::label(Light::Unchecked)));
+    parts.push(part("div").class("head small").child(sign::label(Light::Unchecked.as_str())));
     parts.push(paragraph(&why.text).class("lead"));
     parts.extend(status.report.as_ref().and_then(reason::advice));
     parts.push(paragraph(&words::word("setup_unchecked_text")));
@@ -181,7 +181,7 @@ fn again_button(address: &Address, look: Look) -> Part {
             match ask::<Status>(&Request::CheckAgain { address: address.clone() }).await {
                 Ok(status) => {
                     show_status(&address, &status);
-                    said::say_briefly(&words::with("again_done", &[&sign::word(status.light)]));
+                    said::say_briefly(&words::with("again_done", &[&sign::word(status.light.as_str())]));
                 }
                 Err(unanswered) => said::say(&unanswered.in_words()),
             }
@@ -200,7 +200,7 @@ fn evidence(report: &Report) -> Part {
         words::with("evidence_checked", &[&clock::moment(report.at)]),
         certificate::seen(report.seen)
     );
-    let mut inside = vec![paragraph(&seen), findings::list(report)];
+    let mut inside = vec![paragraph(&seen), findings::list(&report.evidence)];
     if let Some(shown) = &report.certificate {
         inside.push(part("h3").text(&words::word("certificate_title")));
         inside.push(certificate::details(shown));

@@ -6,8 +6,8 @@ use doorlight::time::Timestamp;
 use js_sys::Date;
 use wasm_bindgen::JsValue;
 
-use super::dom::{Part, part};
-use super::{browser, words};
+use crate::dom::{Part, part};
+use crate::{browser, host, words};
 
 /// The time now.
 pub fn now() -> Timestamp {
@@ -15,9 +15,13 @@ pub fn now() -> Timestamp {
     text.parse().unwrap_or(Timestamp::from_secs(0))
 }
 
+fn language() -> String {
+    host::ask(|host| host.language())
+}
+
 fn in_form(at: Timestamp, form: serde_json::Value) -> String {
     let date = Date::new(&JsValue::from_str(&at.to_string()));
-    String::from(date.to_locale_string(&browser::language(), &browser::value(&form)))
+    String::from(date.to_locale_string(&language(), &browser::value(&form)))
 }
 
 /// The day, in the user's way of writing it.
@@ -63,7 +67,7 @@ pub fn ago(at: Timestamp) -> String {
 pub fn number(count: u64) -> String {
     let digits = count.to_string();
     let text = js_sys::BigInt::new(&JsValue::from_str(&digits)).ok().map(|count| {
-        String::from(count.to_locale_string(&JsValue::from_str(&browser::language()), &JsValue::UNDEFINED))
+        String::from(count.to_locale_string(&JsValue::from_str(&language()), &JsValue::UNDEFINED))
     });
     text.unwrap_or(digits)
 }

@@ -2,10 +2,7 @@
 
 use core::time::Duration;
 
-use crate::message::Trouble;
-
-use super::background::trouble_in_words;
-use super::dom::by_id;
+use crate::dom::by_id;
 
 /// How long good news stays.
 const GOOD_NEWS: Duration = Duration::from_secs(8);
@@ -25,12 +22,4 @@ pub fn say_briefly(text: &str) {
             say("");
         }
     });
-}
-
-/// Says what could not be done, or that it was.
-pub fn say_outcome(trouble: Option<&Trouble>, done: &str) {
-    match trouble {
-        Some(trouble) => say(&trouble_in_words(trouble)),
-        None => say_briefly(done),
-    }
 }

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use std::rc::Rc;
 
-use super::dom::{Part, part};
+use crate::dom::{Part, part};
 
 /// How much a button stands out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

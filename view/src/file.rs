@@ -7,34 +7,28 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, Event, Url};
 
-use crate::message::Exported;
-
-use super::button::{Look, button};
-use super::dom::{Part, body, part};
-use super::{said, words};
+use crate::button::{Look, button};
+use crate::dom::{Part, body, part};
+use crate::{said, words};
 
 /// The largest file that is read, in bytes: none that is meant here comes near.
 const MAX_BYTES: f64 = 16_777_216.0;
 
-/// Hands a file to the user, or says why there is none.
-pub async fn save(file: &Exported) {
-    if let Some(trouble) = &file.trouble {
-        return said::say_outcome(Some(trouble), "");
-    }
-    if write(file).await.is_err() {
+/// Hands a file to the user, or says why not. `kind` is its media type.
+pub async fn save(name: &str, kind: &str, content: &str) {
+    if write(name, kind, content).await.is_err() {
         return said::say(&words::word("file_not_saved"));
     }
-    said::say_briefly(&words::with("file_saved", &[&file.name]));
+    said::say_briefly(&words::with("file_saved", &[name]));
 }
 
-async fn write(file: &Exported) -> Result<(), JsValue> {
-    let kind = BlobPropertyBag::new();
-    kind.set_type("application/json");
-    let parts = Array::of1(&JsValue::from_str(&file.content));
-    let blob = Blob::new_with_str_sequence_and_options(&parts, &kind)?;
+async fn write(name: &str, kind: &str, content: &str) -> Result<(), JsValue> {
+    let options = BlobPropertyBag::new();
+    options.set_type(kind);
+    let parts = Array::of1(&JsValue::from_str(content));
+    let blob = Blob::new_with_str_sequence_and_options(&parts, &options)?;
     let url = Url::create_object_url_with_blob(&blob)?;
-    let link =
-        part("a").attr("href", &url).attr("download", &file.name).attr("hidden", "").attr("tabindex", "-1");
+    let link = part("a").attr("href", &url).attr("download", name).attr("hidden", "").attr("tabindex", "-1");
     let place = part("div").child(link.clone());
     let _ = body().child(place.clone());
     link.click();

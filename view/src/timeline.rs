@@ -3,8 +3,8 @@
 use doorlight::text::printable;
 use doorlight::timeline::{Bar, Labels, Timeline};
 
-use super::dom::{self, Part, folded, part};
-use super::{clock, words};
+use crate::dom::{self, Part, folded, part};
+use crate::{clock, words};
 
 /// The words of the picture in the user's language.
 struct Words {

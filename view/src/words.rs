@@ -1,8 +1,9 @@
 //! All words that the pages show, from the locale files.
 
-use doorlight::evidence::{Code, Evidence, Outcome};
+use doorlight::evidence::{Code, Evidence};
+use doorlight::findings::{Finding, Texts, Weight};
 
-use super::browser;
+use crate::host;
 
 /// The text of `key`; the key itself where it is missing, so that the gap is seen.
 pub fn word(key: &str) -> String {
@@ -16,24 +17,27 @@ pub fn with(key: &str, values: &[&str]) -> String {
 
 /// The text of `key`, if there is one.
 pub fn find(key: &str, values: &[&str]) -> Option<String> {
-    Some(browser::message(key, values)).filter(|text| !text.is_empty())
+    Some(host::ask(|host| host.message(key, values))).filter(|text| !text.is_empty())
 }
 
-/// A finding as a sentence: in the user's language where somebody translated it, else as the core wrote it.
+/// The texts of findings in the user's language.
+#[derive(Clone, Copy, Debug)]
+pub struct Translated;
+
+impl Texts for Translated {
+    fn find(&self, key: &str) -> Option<String> {
+        find(key, &[])
+    }
+}
+
+/// A finding as a sentence.
 pub fn finding(evidence: &Evidence) -> String {
-    let key = format!("code_{}", evidence.code.as_str().replace('-', "_"));
-    find(&key, &[]).unwrap_or_else(|| doorlight::text::printable(&evidence.message))
+    Finding::new(evidence, &Translated).sentence
 }
 
 /// How a check came out, in a word.
-pub fn outcome(evidence: &Evidence) -> String {
-    word(match evidence.outcome {
-        Outcome::Pass => "outcome_pass",
-        Outcome::Note if evidence.code.asks_attention() => "outcome_attention",
-        Outcome::Note => "outcome_note",
-        Outcome::Fail => "outcome_fail",
-        Outcome::NotChecked => "outcome_not_checked",
-    })
+pub fn outcome(weight: Weight) -> String {
+    word(&format!("outcome_{}", weight.as_str().replace('-', "_")))
 }
 
 /// Codes in a row as sentences; what is no code stays as it is.

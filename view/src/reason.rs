@@ -1,10 +1,11 @@
 //! The one sentence: what was found, and why that matters, for people who never heard of certificates.
 
 use doorlight::evidence::{Check, Code, Evidence, Outcome};
+use doorlight::findings::Finding;
 use doorlight::report::Report;
 
-use super::dom::{Part, paragraph, part};
-use super::words;
+use crate::dom::{Part, paragraph, part};
+use crate::words::{self, Translated};
 
 /// What stands at the top of a page that says no, or asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,7 +90,8 @@ pub fn of_unchecked(report: Option<&Report>) -> Reason {
 }
 
 fn of_finding(title: &str, finding: Option<&Evidence>) -> Reason {
-    let text = finding.map(|one| format!("{} {}", words::finding(one), one.code.entry().meaning));
+    let text =
+        finding.map(|one| format!("{} {}", words::finding(one), Finding::new(one, &Translated).meaning));
     Reason { title: words::word(title), text: text.unwrap_or_default() }
 }
 
@@ -101,5 +103,5 @@ pub fn found(report: &Report) -> Part {
 
 /// What to do about the first finding that decided.
 pub fn advice(report: &Report) -> Option<Part> {
-    deciding(report).next().map(|one| paragraph(one.code.entry().action))
+    deciding(report).next().map(|one| paragraph(&Finding::new(one, &Translated).action))
 }

@@ -1,6 +1,6 @@
 //! A field with its name, a hint and, where it was filled in wrongly, a reason.
 
-use super::dom::{Part, part};
+use crate::dom::{Part, part};
 
 /// The parts of a field.
 #[derive(Clone, Debug)]

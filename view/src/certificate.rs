@@ -4,9 +4,9 @@ use doorlight::examination::Seen;
 use doorlight::report::{CertificateReport, SctReport, SctSignature};
 use doorlight::text::printable;
 
-use super::button::{Look, button};
-use super::dom::{Part, folded, part};
-use super::{browser, clock, said, words};
+use crate::button::{Look, button};
+use crate::dom::{Part, folded, part};
+use crate::{browser, clock, said, words};
 
 /// The most names that are shown.
 const MAX_NAMES: usize = 8;

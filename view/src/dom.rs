@@ -3,7 +3,7 @@
 use wasm_bindgen::JsCast;
 use web_sys::{Document, DomParser, Element, Event, HtmlElement, HtmlInputElement, SupportedType};
 
-use super::browser;
+use crate::{browser, host};
 
 /// An element, alone or in the page. Where there is none, everything done to it does nothing.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub fn by_id(id: &str) -> Part {
     Part(document().and_then(|document| document.get_element_by_id(id)))
 }
 
-/// A drawing of the core's own, read as XML: no part of it is ever taken for markup of a page, and the extension's policy keeps scripts and
+/// A drawing of the core's own, read as XML: no part of it is ever taken for markup of a page, and the page's policy keeps scripts and
 /// styles in it from counting. What is no SVG is nothing.
 pub fn drawing(svg: &str) -> Part {
     let read = || {
@@ -110,10 +110,10 @@ impl Part {
         if url.starts_with("https://") { self.attr("href", url) } else { self }
     }
 
-    /// Lets it show a picture of the extension's own.
+    /// Lets it show a picture of the page's own.
     #[must_use]
     pub fn image(self, file: &str) -> Self {
-        self.attr("src", &browser::own_url(file)).attr("alt", "")
+        self.attr("src", &host::ask(|host| host.own_url(file))).attr("alt", "")
     }
 
     /// Replaces what is in it by text.
