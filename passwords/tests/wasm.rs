@@ -20,8 +20,11 @@ use doorlight_passwords::generator::{ALPHABET, Kind};
 use doorlight_passwords::words::{BETWEEN, WORDS};
 use serde_json::{Value, json};
 
-/// The samples, and what the module printed. `None` where there is no module.
-fn module_says() -> Option<(Vec<(String, Vec<String>)>, Vec<Value>, Vec<Value>)> {
+/// A password, and what others know.
+type Sample = (String, Vec<String>);
+
+/// The samples, and what the module printed: ratings, then what it made. `None` where there is no module.
+fn module_says() -> Option<(Vec<Sample>, Vec<Value>, Vec<Value>)> {
     let Some(module) = std::env::var_os("DOORLIGHT_PASSWORDS") else {
         println!("passwords: skipped, DOORLIGHT_PASSWORDS does not say where the module is");
         return None;

@@ -92,6 +92,13 @@ impl Kind {
 
 /// Shows the page.
 pub async fn show() {
+    if !Reflect::has(&js_sys::global(), &"doorlightPasswords".into()).unwrap_or_default() {
+        by_id("page").set("class", "passwords");
+        return by_id("page").fill([
+            part("h1").text(&words::word("passwords_title")),
+            paragraph(&words::word("not_loaded")).class("note"),
+        ]);
+    }
     // The names of the homes are what an attacker knows first.
     let hosts = Rc::new(RefCell::new(Vec::new()));
     by_id("page").set("class", "passwords");
@@ -116,8 +123,9 @@ fn forget() {
             input.set_value("");
         }
     }
-    by_id("rating").fill([]);
-    by_id("made").fill([]);
+    for id in ["rating", "strength", "made"] {
+        by_id(id).fill([]);
+    }
 }
 
 fn section(id: &str, name: &str) -> Part {
@@ -129,7 +137,9 @@ fn check(hosts: &Rc<RefCell<Vec<String>>>) -> Part {
     let password = field("password", &words::word("passwords_field"), &words::word("passwords_field_hint"));
     password.input.set("type", "password");
     let known = field("known", &words::word("passwords_known"), &words::word("passwords_known_hint"));
-    let rating = part("div").attr("id", "rating").attr("aria-live", "polite");
+    let rating = part("div").attr("id", "rating");
+    // Read out instead of the whole card.
+    let strength = part("p").attr("id", "strength").class("unseen").attr("role", "status");
     let turn = Rc::new(Cell::new(0_u32));
     let rated = {
         let (password, known, rating, hosts) =
@@ -157,6 +167,7 @@ fn check(hosts: &Rc<RefCell<Vec<String>>>) -> Part {
         .child(row([toggle]))
         .child(known_whole)
         .child(rating)
+        .child(strength)
 }
 
 /// Shows what was typed, or hides it. Its own words say which.
@@ -190,6 +201,7 @@ fn known_words(typed: &str, hosts: &[String]) -> Vec<String> {
 fn rated(input: &HtmlInputElement, known: Vec<String>) -> Vec<Part> {
     let password = Reflect::get(input, &"value".into()).unwrap_or(JsValue::NULL);
     if password.is_falsy() {
+        by_id("strength").set_text("");
         return Vec::new();
     }
     let read = |json: String| serde_json::from_str::<Rating>(&json).map_err(|error| error.to_string());
@@ -206,13 +218,14 @@ fn verdict(rating: &Rating) -> Vec<Part> {
         _ => "trusted",
     };
     let name = words::word(&format!("passwords_score_{}", rating.score));
+    let meaning = words::word(&format!("passwords_score_{}_text", rating.score));
+    let warning = rating.warning.as_ref().and_then(|code| advice("warning", code));
+    by_id("strength").set_text(&format!("{name}. {meaning} {}", warning.as_deref().unwrap_or_default()));
     let mut parts = vec![
         part("p").class("strength").child(part("strong").text(&name)).child(meter(rating.score)),
-        paragraph(&words::word(&format!("passwords_score_{}_text", rating.score))),
+        paragraph(&meaning),
     ];
-    if let Some(text) = rating.warning.as_ref().and_then(|code| advice("warning", code)) {
-        parts.push(paragraph(&text).class("note"));
-    }
+    parts.extend(warning.map(|text| paragraph(&text).class("note")));
     let better: Vec<Part> = rating
         .suggestions
         .iter()
