@@ -145,10 +145,11 @@ test_all() {
     deny
     say "the web page's module and its size"
     tools/wasm doorlight-www target/www
+    tools/wasm doorlight-passwords target/passwords
     say "tests"
     local log
     log=$(mktemp)
-    DOORLIGHT_WASM=$PWD/target/www cargo test --workspace --lib --bins --tests -- --show-output 2>&1 | tee "$log"
+    DOORLIGHT_WASM=$PWD/target/www DOORLIGHT_PASSWORDS=$PWD/target/passwords cargo test --workspace --lib --bins --tests -- --show-output 2>&1 | tee "$log"
     say "the core without the command line"
     cargo check --quiet --no-default-features
     say "documentation"

@@ -13,6 +13,7 @@ pub mod consent;
 pub mod gate;
 pub mod glance;
 pub mod options;
+pub mod passwords;
 pub mod past;
 pub mod permission;
 pub mod place;
@@ -26,7 +27,7 @@ pub use doorlight_view::{
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Shows the page of this name: `gate`, `popup`, `setup` or `options`. Called by `static/page.js`.
+/// Shows the page of this name: `gate`, `popup`, `setup`, `options` or `passwords`. Called by `static/page.js`.
 #[wasm_bindgen]
 pub async fn show_page(page: String) {
     doorlight_view::host::set(browser::Extension);
@@ -35,6 +36,7 @@ pub async fn show_page(page: String) {
         "popup" => popup::show().await,
         "setup" => setup::show().await,
         "options" => options::show().await,
+        "passwords" => passwords::show().await,
         _ => {}
     }
 }

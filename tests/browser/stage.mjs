@@ -64,6 +64,7 @@ export async function everyState(lab, own, show) {
     await lab.present("good");
     await again();
     await shown("options", await options());
+    await shown("passwords", await passwords(own));
     await watched(lab, own, { shown, options });
 }
 
@@ -98,6 +99,17 @@ async function watched(lab, own, { shown, options }) {
     await shown("options-alarm", await everything());
     await own.ask({ ask: "change", settings });
     await lab.command({ do: "forget" });
+}
+
+/** One that is rated, and a new one. */
+async function passwords(own) {
+    const page = await own.page("passwords.html");
+    await until(() => page.evaluate(() => Boolean(document.querySelector("#password"))), { why: "the passwords" });
+    await page.focus("#password");
+    await page.keyboard.type("hey<123");
+    await page.evaluate(() => document.querySelector("#make ~ .row button").click());
+    await until(() => page.evaluate(() => document.querySelector("#rating .card") && document.querySelector("#made code")), { why: "rated" });
+    return page;
 }
 
 async function setup(own, lab) {
