@@ -698,6 +698,10 @@ codes! {
         message "Your home's version is too insecure to be reached from outside."
         meaning "Nabu Casa shuts the remote address of versions up to 2021.1.4: strangers could read your home's secrets without logging in."
         action "Update Home Assistant before you use it from outside. At home it goes on working."
+    HomeVersionOverridden "home-version-overridden" HomeVersion Note, attention
+        message "You let your home's insecure version be reached from outside, at your own risk."
+        meaning "Nabu Casa shuts the remote address of such versions. Your word ends by itself when something new becomes known against this one."
+        action "Update Home Assistant."
     HomeVersionUnknown "home-version-unknown" HomeVersion NotChecked
         message "Your home's version could not be told."
         meaning "It was not reached, or names a version in a form that is not known."

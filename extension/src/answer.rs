@@ -123,6 +123,22 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
             keeper.acknowledge(&address, &id, is_known).await;
             json(status(keeper, &address, None).await)
         }
+        Request::SetHome { address, local, token, keeps_token } => {
+            let set = keeper.set_home(&address, &local, token.as_deref(), keeps_token).await;
+            json(status(keeper, &address, set.err()).await)
+        }
+        Request::ForgetHome { address } => {
+            keeper.forget_home(&address).await;
+            json(status(keeper, &address, None).await)
+        }
+        Request::AskHome { address } => {
+            keeper.ask_home_and_decide(&address).await;
+            json(status(keeper, &address, None).await)
+        }
+        Request::AcceptRisk { address, is_accepted } => {
+            keeper.accept_risk(&address, is_accepted).await;
+            json(status(keeper, &address, None).await)
+        }
         Request::SelfTest { address } => json(self_test(keeper, &address).await),
     }
 }
@@ -205,6 +221,9 @@ async fn enter(keeper: &Rc<Keeper>, url: &str, sender: &Sender) -> Passage {
     if let (false, Some(tab)) = (is_open, sender.tab) {
         light::show(tab, found.light, address.host.as_str()).await;
     }
+    if !is_open && keeper.is_blocked(&address) {
+        found.home = keeper.home_status(&address).await.map(Box::new);
+    }
     if is_open {
         // The page goes on at once; nobody reads more.
         found.report = None;
@@ -226,6 +245,7 @@ fn no_address(keeper: &Keeper) -> Status {
         exception_since: None,
         record: None,
         watch: None,
+        home: None,
         trouble: keeper.not_stored.borrow().clone(),
     }
 }
@@ -248,7 +268,8 @@ async fn status_of_url(keeper: &Rc<Keeper>, url: &str) -> Status {
 /// What is known, with what logs and monitors say.
 async fn status(keeper: &Rc<Keeper>, address: &Address, trouble: Option<Trouble>) -> Status {
     let watch = keeper.watch(address).await.map(Box::new);
-    Status { watch, ..standing(keeper, address, trouble).await }
+    let home = keeper.home_status(address).await.map(Box::new);
+    Status { watch, home, ..standing(keeper, address, trouble).await }
 }
 
 async fn standing(keeper: &Rc<Keeper>, address: &Address, trouble: Option<Trouble>) -> Status {
@@ -271,6 +292,7 @@ async fn standing(keeper: &Rc<Keeper>, address: &Address, trouble: Option<Troubl
         exception_since: exception.map(|one| one.since),
         record: keeper.record(address),
         watch: None,
+        home: None,
         trouble: trouble.or(stored).or(unreadable).or(unusable),
     }
 }
@@ -334,6 +356,7 @@ async fn unguard(keeper: &Rc<Keeper>, address: &Address) -> Option<Trouble> {
     keeper.change_pins(|pins| pins.remove(address)).await?;
     keeper.standings.borrow_mut().remove(address);
     keeper.forget_audits(address).await;
+    keeper.forget_home(address).await;
     if keeper.consent(address) != Consent::default() {
         let mut settings = keeper.kept.borrow().settings.clone();
         settings.consents.remove(address);
@@ -439,8 +462,12 @@ async fn change(keeper: &Rc<Keeper>, settings: Settings) -> Result<(), Trouble> 
         kept.kept_aside += 1;
     }
     store::save_settings(&settings).await.map_err(|error| trouble("not-stored", error))?;
+    let has_other_table = keeper.believed.borrow().advisories != believed.advisories;
     *keeper.believed.borrow_mut() = Rc::new(believed);
     keeper.kept.borrow_mut().settings = settings;
+    if has_other_table {
+        keeper.judge_versions_anew().await;
+    }
     // What was judged by other rules counts no longer.
     keeper.expire(None).await;
     keeper.renew().await;

@@ -109,6 +109,11 @@ pub async fn session_get(key: &str) -> Result<Value, ApiError> {
     Ok(call("storage.session.get", &[json!(key)]).await?.get(key).cloned().unwrap_or(Value::Null))
 }
 
+/// `storage.session.remove`.
+pub async fn session_remove(key: &str) -> Result<(), ApiError> {
+    call("storage.session.remove", &[json!(key)]).await.map(drop)
+}
+
 /// `storage.session.set`.
 pub async fn session_set(entries: Value) -> Result<(), ApiError> {
     call("storage.session.set", &[entries]).await.map(drop)

@@ -96,7 +96,7 @@ impl Proof {
 
 /// True for findings of an audit, which outlive the check that they are added to.
 fn is_deep(evidence: &Evidence) -> bool {
-    matches!(evidence.check, Check::Inclusion | Check::Consistency | Check::Issuances)
+    matches!(evidence.check, Check::Inclusion | Check::Consistency | Check::Issuances | Check::HomeVersion)
 }
 
 /// Which monitors the user allows, and where they are.
@@ -150,6 +150,7 @@ impl Keeper {
                 evidence.extend(audited.watch.iter().cloned());
             }
         }
+        evidence.extend(self.version_evidence(address));
         report.add(evidence, &self.also_required());
     }
 
@@ -377,7 +378,7 @@ impl Keeper {
     }
 
     /// Notes that something could not be kept; unlike a success, which says nothing about what could not be kept before.
-    fn noted<T>(&self, result: Result<T, api::ApiError>) -> Result<T, api::ApiError> {
+    pub fn noted<T>(&self, result: Result<T, api::ApiError>) -> Result<T, api::ApiError> {
         if let Err(error) = &result {
             self.stored(Err(error.clone()));
         }
@@ -388,7 +389,7 @@ impl Keeper {
     pub async fn set_audit_alarm(&self) {
         let settings = self.kept.borrow().settings.clone();
         let is_asking = settings.consents.values().any(|one| *one != Consent::default());
-        if is_asking || settings.renews_log_list {
+        if is_asking || settings.renews_log_list || !settings.homes.is_empty() {
             // Without it, audits are made after checks and when the user asks.
             let _ = api::set_repeated_alarm(ALARM, FIRST, PERIOD).await;
         } else {
@@ -406,7 +407,7 @@ impl Keeper {
     }
 
     /// Decides the standing anew with what the audits have found.
-    async fn redecide(self: &Rc<Self>, address: &Address) {
+    pub async fn redecide(self: &Rc<Self>, address: &Address) {
         let (before, after) = {
             let mut standings = self.standings.borrow_mut();
             let Some(standing) = standings.get_mut(address) else { return };
@@ -421,6 +422,7 @@ impl Keeper {
     /// Audits what is due, now that the background is awake anyway.
     pub async fn audit_due(self: &Rc<Self>) {
         self.renew_log_list(false).await;
+        self.ask_homes_due().await;
         for address in self.guarded() {
             self.audit(&address, false).await;
         }

@@ -335,6 +335,8 @@ pub async fn network_changed(keeper: &Rc<Keeper>) {
 /// The browser started, or the extension did: what is open already never went through the gate. Measured in Chromium 156: tabs of the last session are sent to the gate before the extension's own pages can be shown,
 /// and stand there with an error; and a tab may be loaded before Chromium has read the rules that shut the gate.
 pub async fn started(keeper: &Rc<Keeper>) {
+    // An update may have brought a newer table.
+    keeper.judge_versions_anew().await;
     for address in keeper.guarded() {
         for tab in keeper.tabs(&address).await {
             if !keeper.way(&address).is_open() {

@@ -57,6 +57,14 @@ pub enum Event {
     Acknowledged,
     /// A newer list of logs was taken over.
     LogListRenewed,
+    /// The home refused the token; it was forgotten.
+    HomeRefused,
+    /// The home confirmed a key.
+    HomeConfirmed,
+    /// The owner let a blocked version pass.
+    RiskAccepted,
+    /// The owner took that back.
+    RiskRefused,
 }
 
 /// Adds an entry.

@@ -19,6 +19,7 @@ use doorlight::ct::log_list::{LogList, LogLists, Provenance};
 use doorlight::ct::policy;
 use doorlight::evidence::{Check, Code, Outcome};
 use doorlight::examination::{self, Conclusion, Examination, Knowledge, Observation, Possession, Seen, Site};
+use doorlight::home_assistant::advisory::{Advisories, AdvisoryError};
 use doorlight::pins::Pins;
 use doorlight::report::Report;
 use doorlight::roots::Roots;
@@ -27,6 +28,7 @@ use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight_browser::now;
 use futures_util::future::{join, join4};
+use gloo_timers::future::TimeoutFuture;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
@@ -37,6 +39,7 @@ use crate::capture::chromium::Chromium;
 use crate::capture::firefox::Firefox;
 use crate::capture::{Capture, CaptureError, Captured};
 use crate::gate;
+use crate::home::{self, Asked, News};
 use crate::intermediates;
 use crate::journal::{self, Entry, Event};
 use crate::light;
@@ -106,6 +109,8 @@ pub struct Believed {
     pub roots: Roots,
     /// Lists of logs.
     pub log_lists: LogLists,
+    /// What is known against versions of Home Assistant; none where not even the table that is shipped can be read.
+    pub advisories: Option<Advisories>,
     /// What of the user's own could not be read; nothing of it counts then.
     pub trouble: Option<Trouble>,
 }
@@ -138,7 +143,22 @@ impl Believed {
                 lists
             }
         };
-        Self { roots, log_lists, trouble }
+        let shipped = Advisories::shipped();
+        let own = settings.advisories.trim();
+        let advisories = match shipped {
+            Ok(shipped) if !own.is_empty() => match shipped.renew(own.as_bytes(), now()) {
+                Ok(own) => Some(own),
+                // An update of the extension has brought a newer one.
+                Err(AdvisoryError::Older { .. }) => Some(shipped),
+                Err(error) => {
+                    trouble =
+                        Some(Trouble { code: "advisories-unreadable".into(), detail: error.to_string() });
+                    Some(shipped)
+                }
+            },
+            shipped => shipped.ok(),
+        };
+        Self { roots, log_lists, advisories, trouble }
     }
 }
 
@@ -175,6 +195,10 @@ pub struct Keeper {
     pub audits: RefCell<BTreeMap<Address, Audited>>,
     /// Why the list of logs could not be renewed last.
     pub log_list_trouble: RefCell<Option<Trouble>>,
+    /// What the homes said.
+    pub homes: RefCell<BTreeMap<Address, Asked>>,
+    /// The homes that are being asked.
+    pub asking: RefCell<BTreeMap<Address, Promise>>,
     /// The audits that are under way.
     pub auditing: RefCell<BTreeMap<Address, Promise>>,
     /// One after the other: what audits know is read, changed and written as a whole.
@@ -198,6 +222,7 @@ impl Keeper {
         .await;
         let mut kept = kept?;
         let audits = RefCell::new(core::mem::take(&mut kept.audits));
+        let homes = RefCell::new(core::mem::take(&mut kept.homes));
         let fetched = log_list::read(kept.fetched_log_list.as_ref(), &kept.settings).await;
         let believed = Rc::new(Believed::new(&kept.settings, fetched));
         let keeper = Rc::new(Self {
@@ -209,6 +234,8 @@ impl Keeper {
             not_stored: RefCell::default(),
             audits,
             log_list_trouble: RefCell::default(),
+            homes,
+            asking: RefCell::default(),
             auditing: RefCell::default(),
             audit_turn: Turn::default(),
             running: RefCell::default(),
@@ -367,6 +394,7 @@ impl Keeper {
                     keeper.check_now(&address).await;
                     keeper.running.borrow_mut().remove(&address);
                     keeper.audit_later(&address);
+                    keeper.ask_home_later();
                     Ok(JsValue::UNDEFINED)
                 }
             });
@@ -377,7 +405,7 @@ impl Keeper {
         let _ = JsFuture::from(check).await;
     }
 
-    async fn check_now(&self, address: &Address) {
+    async fn check_now(self: &Rc<Self>, address: &Address) {
         for looks_left in (0..MAX_LOOKS).rev() {
             let age = self.age.get();
             let judged = match self.browser.look(address).await {
@@ -396,7 +424,7 @@ impl Keeper {
     }
 
     /// Takes in a chain that was seen on a connection of the page's own, and says whether the way is open after it.
-    pub async fn saw(&self, address: &Address, captured: &Captured) -> Way {
+    pub async fn saw(self: &Rc<Self>, address: &Address, captured: &Captured) -> Way {
         let judged = self.judge(address, captured).await;
         if !opens(&judged.report) {
             // A probe that is under way must not outweigh what this very connection showed.
@@ -416,7 +444,7 @@ impl Keeper {
         self.conclude(address, Judged::unseen(address, code, reason), self.age.get()).await;
     }
 
-    async fn judge(&self, address: &Address, captured: &Captured) -> Judged {
+    async fn judge(self: &Rc<Self>, address: &Address, captured: &Captured) -> Judged {
         let at = now();
         let pem = captured.ders.iter().filter_map(|der| Certificate::from_der(der).ok());
         let pem = pem.map(|certificate| certificate.pem()).collect();
@@ -449,6 +477,19 @@ impl Keeper {
             if let Some(intermediates) = new {
                 // They are a convenience; without room they come again.
                 let _ = store::save_intermediates(&intermediates).await;
+            }
+        }
+        for _ in 0..home::TRIES {
+            match self.home_has_news(address, &report).await {
+                News::None => break,
+                // It may name the certificate from before, for some seconds after a renewal.
+                News::Wait => TimeoutFuture::new(home::BETWEEN).await,
+                News::Other => {
+                    let record = self.record(address);
+                    Conclusion { report, continuity, promises } = self
+                        .examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates)
+                        .await;
+                }
             }
         }
         self.prove_at_the_gate(address, chain.leaf(), &promises).await;
@@ -594,6 +635,7 @@ impl Keeper {
             let fetched = log_list::read(kept.fetched_log_list.as_ref(), &kept.settings).await;
             *self.believed.borrow_mut() = Rc::new(Believed::new(&kept.settings, fetched));
             *self.audits.borrow_mut() = kept.audits.clone();
+            *self.homes.borrow_mut() = kept.homes.clone();
             *self.kept.borrow_mut() = kept;
         }
     }

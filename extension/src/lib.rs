@@ -8,6 +8,7 @@
 //! | what keeps requests back | [`gate`], and `static/veil.js` for pages that make none |
 //! | what the browser reports | [`events`] |
 //! | what logs and monitors are asked, and how | [`audit`], [`network`]; the list of logs: [`log_list`] |
+//! | what the home itself says, over the local network | [`home`] |
 //! | how an address stands in this session | [`standing`] |
 //! | what is kept, and where | [`store`], [`settings`], [`journal`] |
 //! | the pages | [`pages`], and what they ask: [`message`], [`answer`] |
@@ -30,6 +31,8 @@ pub mod capture;
 pub mod events;
 #[cfg(feature = "background")]
 pub mod gate;
+#[cfg(feature = "background")]
+pub mod home;
 #[cfg(feature = "background")]
 pub mod intermediates;
 pub mod journal;

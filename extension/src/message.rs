@@ -2,6 +2,7 @@
 
 use doorlight::address::Address;
 use doorlight::ct::publication::PublicationReport;
+use doorlight::home_assistant::check_up::CheckUp;
 use doorlight::report::Report;
 use doorlight::site::SiteRecord;
 use doorlight::time::Timestamp;
@@ -118,6 +119,36 @@ pub enum Request {
         /// False: it is to be told again.
         is_known: bool,
     },
+    /// Where the home answers on the local network, and the token that it may be asked with. Asks it at once. Answered with [`Status`].
+    SetHome {
+        /// Whose home.
+        address: Address,
+        /// Where it answers, as it was typed; the permission for it has been given.
+        local: String,
+        /// A new token; `None` leaves the one that is there, an empty one takes it away.
+        #[serde(default)]
+        token: Option<String>,
+        /// True: the token is kept when the browser ends.
+        #[serde(default)]
+        keeps_token: bool,
+    },
+    /// Asks the home no longer, and forgets the token. What it said stays pinned. Answered with [`Status`].
+    ForgetHome {
+        /// Whose home.
+        address: Address,
+    },
+    /// Ask the home now. Answered with [`Status`].
+    AskHome {
+        /// Whose home.
+        address: Address,
+    },
+    /// The owner lets a version pass that is not to be reached from outside, at their own risk, or takes that back. Answered with [`Status`].
+    AcceptRisk {
+        /// Whose home.
+        address: Address,
+        /// False: the gate is shut again.
+        is_accepted: bool,
+    },
     /// Shows that everything works for an address. Answered with [`SelfTest`].
     SelfTest {
         /// Which address.
@@ -187,8 +218,35 @@ pub struct Status {
     pub record: Option<SiteRecord>,
     /// What the logs and monitors say; `None` for an address that is not guarded.
     pub watch: Option<Box<Watch>>,
+    /// What the home itself says; `None` for an address that is not guarded.
+    pub home: Option<Box<HomeStatus>>,
     /// What could not be done, in words for the user.
     pub trouble: Option<Trouble>,
+}
+
+/// What is known of a home by asking itself, over the local network.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct HomeStatus {
+    /// Where it answers; `None` where nobody said so.
+    pub local: Option<String>,
+    /// False where the browser was told to take the permission for that place back.
+    pub has_permission: bool,
+    /// True where there is a token. The token itself is never sent to a page.
+    pub has_token: bool,
+    /// True where it is kept when the browser ends.
+    pub keeps_token: bool,
+    /// When it was last tried.
+    pub tried: Option<Timestamp>,
+    /// When it last answered.
+    pub answered: Option<Timestamp>,
+    /// Why it did not.
+    pub trouble: Option<Trouble>,
+    /// What it said about itself.
+    pub check_up: Option<CheckUp>,
+    /// True where its version is blocked and the owner lets it pass.
+    pub has_accepted_risk: bool,
+    /// True where its version keeps the gate shut.
+    pub is_blocked: bool,
 }
 
 /// What the logs and the monitors say about an address. What it means is in the report's evidence (`inclusion`, `consistency`, `issuances`).

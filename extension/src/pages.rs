@@ -7,11 +7,13 @@
 pub mod alarm;
 pub mod background;
 pub mod browser;
+pub mod check_up;
 pub mod cleaning;
 pub mod confirm;
 pub mod consent;
 pub mod gate;
 pub mod glance;
+pub mod home;
 pub mod options;
 pub mod passwords;
 pub mod past;
@@ -27,7 +29,7 @@ pub use doorlight_view::{
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Shows the page of this name: `gate`, `popup`, `setup`, `options` or `passwords`. Called by `static/page.js`.
+/// Shows the page of this name: `gate`, `popup`, `setup`, `options`, `home` or `passwords`. Called by `static/page.js`.
 #[wasm_bindgen]
 pub async fn show_page(page: String) {
     doorlight_view::host::set(browser::Extension);
@@ -37,6 +39,7 @@ pub async fn show_page(page: String) {
         "setup" => setup::show().await,
         "options" => options::show().await,
         "passwords" => passwords::show().await,
+        "home" => home::show().await,
         _ => {}
     }
 }

@@ -3,7 +3,8 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use doorlight::address::Address;
+use doorlight::address::{Address, Host};
+use doorlight::home_assistant::local::{LocalAddress, LocalAddressError};
 use serde::{Deserialize, Serialize};
 
 /// How long a good check may be reused at most.
@@ -37,6 +38,32 @@ pub struct Settings {
     pub cert_spotter: String,
     /// The crt.sh that is asked; empty for the public one.
     pub crt_sh: String,
+    /// Where each home answers on the local network. The tokens are not here: settings are shown to pages.
+    pub homes: BTreeMap<Address, LocalHome>,
+    /// A newer table of Home Assistant's advisories than the one that is shipped, JSON; empty for none.
+    pub advisories: String,
+}
+
+/// Where a home answers on the local network.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LocalHome {
+    /// The place, `http://homeassistant.local:8123`.
+    pub local: String,
+    /// True: its token is kept when the browser ends.
+    pub keeps_token: bool,
+}
+
+impl LocalHome {
+    /// Reads a place that the extension may ask about `guarded`. It cannot see where a name leads, so the name has to tell that nobody in the internet answers
+    /// for it.
+    ///
+    /// # Errors
+    /// It is no such place.
+    pub fn place(text: &str, guarded: &Host) -> Result<LocalAddress, LocalAddressError> {
+        let place = text.parse::<LocalAddress>()?.beside(guarded)?;
+        if place.stays_local() { Ok(place) } else { Err(LocalAddressError::PublicName { host: place.host }) }
+    }
 }
 
 /// Whom the user allowed to be asked about an address. Each learns something by it: `docs/privacy.md`.
@@ -69,6 +96,8 @@ impl Default for Settings {
             log_list_key: String::new(),
             cert_spotter: String::new(),
             crt_sh: String::new(),
+            homes: BTreeMap::new(),
+            advisories: String::new(),
         }
     }
 }

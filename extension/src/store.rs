@@ -10,6 +10,8 @@
 //! | `watch ADDRESS` | what was issued for a name (`doorlight::watch`); read when it is needed |
 //! | `heads` | what was seen of each log (`doorlight::ct::heads`); the same |
 //! | `fetched_log_list` | a list of logs whose signature was found good |
+//! | `homes` | an [`Asked`] for each address |
+//! | `token ADDRESS` (both) | the token that its home may be asked with: kept in the session, or for longer where the user chose so |
 //! | `seed` | spreads the hours of the audits |
 //! | `kept_aside` | values that could not be read, as they were |
 //! | `standings` (session) | a [`Standing`] for each address |
@@ -36,6 +38,7 @@ use serde_json::{Value, json};
 
 use crate::api::{self, ApiError};
 use crate::audit::Audited;
+use crate::home::Asked;
 use crate::journal::Entry;
 use crate::settings::{self, Settings};
 use crate::standing::Standing;
@@ -58,6 +61,8 @@ pub struct Kept {
     pub intermediates: Vec<Certificate>,
     /// What the audits found.
     pub audits: BTreeMap<Address, Audited>,
+    /// What the homes said.
+    pub homes: BTreeMap<Address, Asked>,
     /// The list of logs that was fetched last.
     pub fetched_log_list: Option<Fetched>,
     /// How many values are kept aside.
@@ -110,13 +115,28 @@ impl Kept {
             Read::Value(audits) => audits,
             Read::Absent | Read::Unreadable => BTreeMap::new(),
         };
+        // They are asked again. What the home said of its certificate is with the pins.
+        let homes = match read(all, "homes") {
+            Read::Value(homes) => homes,
+            Read::Absent | Read::Unreadable => BTreeMap::new(),
+        };
         // It is fetched again.
         let fetched_log_list = match read(all, "fetched_log_list") {
             Read::Value(fetched) => Some(fetched),
             Read::Absent | Read::Unreadable => None,
         };
         let kept_aside = all.get("kept_aside").and_then(Value::as_array).map_or(0, Vec::len);
-        Self { pins, settings, journal, intermediates, audits, fetched_log_list, kept_aside, unreadable }
+        Self {
+            pins,
+            settings,
+            journal,
+            intermediates,
+            audits,
+            homes,
+            fetched_log_list,
+            kept_aside,
+            unreadable,
+        }
     }
 
     /// Adds intermediates that a good chain came with. True where there was a new one.
@@ -134,8 +154,8 @@ impl Kept {
 }
 
 /// What is read at every start.
-const KEYS: [&str; 7] =
-    ["pins", "settings", "journal", "intermediates", "audits", "fetched_log_list", "kept_aside"];
+const KEYS: [&str; 8] =
+    ["pins", "settings", "journal", "intermediates", "audits", "homes", "fetched_log_list", "kept_aside"];
 
 enum Read<T> {
     Value(T),
@@ -220,6 +240,39 @@ pub async fn keep_aside(key: &str, replacement: String, at: Timestamp) -> Result
 /// Keeps what the audits found.
 pub async fn save_audits(audits: &BTreeMap<Address, Audited>) -> Result<(), ApiError> {
     api::local_set(json!({"audits": written(audits)})).await
+}
+
+/// Keeps what the homes said.
+pub async fn save_homes(homes: &BTreeMap<Address, Asked>) -> Result<(), ApiError> {
+    api::local_set(json!({"homes": written(homes)})).await
+}
+
+fn token_key(address: &Address) -> String {
+    format!("token {address}")
+}
+
+/// The token of a home, wherever it is.
+pub async fn load_token(address: &Address) -> Option<String> {
+    let key = token_key(address);
+    let found = |value: Value| value.as_str().map(ToOwned::to_owned);
+    match api::session_get(&key).await.ok().and_then(found) {
+        Some(token) => Some(token),
+        None => found(api::local_get(&[&key]).await.ok()?.get(&key)?.clone()),
+    }
+}
+
+/// Keeps the token of a home, for this session or for longer. It is in one place only.
+pub async fn save_token(address: &Address, token: &str, is_kept: bool) -> Result<(), ApiError> {
+    forget_token(address).await?;
+    let entry = json!({token_key(address): token});
+    if is_kept { api::local_set(entry).await } else { api::session_set(entry).await }
+}
+
+/// Forgets the token of a home.
+pub async fn forget_token(address: &Address) -> Result<(), ApiError> {
+    let key = token_key(address);
+    api::session_remove(&key).await?;
+    api::local_remove(&key).await
 }
 
 /// Keeps a list of logs that was fetched.

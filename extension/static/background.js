@@ -32,7 +32,8 @@ if (isFirefox) {
     // Measured: without it, every further probe is answered over the first one's connection.
     webRequest.onBeforeSendHeaders.addListener(
         (details) => {
-            if (!isOwn(details)) return {};
+            // A WebSocket has a connection of its own, and that header for itself.
+            if (!isOwn(details) || details.type === "websocket") return {};
             const others = details.requestHeaders.filter(({ name }) => name.toLowerCase() !== "connection");
             return { requestHeaders: [...others, { name: "Connection", value: "close" }] };
         },

@@ -27,6 +27,12 @@ pub fn is_only_the_key(report: &Report) -> bool {
     fails().count() > 0 && fails().all(|one| one.check == Check::Pin)
 }
 
+/// True where nothing is wrong with the connection, but the home runs a version that is not to be reached from outside.
+pub fn is_only_the_version(report: &Report) -> bool {
+    let mut fails = report.evidence.iter().filter(|one| one.outcome == Outcome::Fail).peekable();
+    fails.peek().is_some() && fails.all(|one| one.check == Check::HomeVersion)
+}
+
 /// Why a connection is dangerous. Where several things are wrong, the one that explains most.
 pub fn of_danger(report: &Report) -> Reason {
     let fails = |code: Code| report.evidence.iter().any(|one| one.code == code);
@@ -45,12 +51,16 @@ pub fn of_danger(report: &Report) -> Reason {
         "name"
     } else if fails(Code::PinFingerprintMismatch) {
         "fingerprint"
+    } else if fails(Code::HomeOtherCertificate) {
+        "home"
     } else if any(&[Code::PinNewKey, Code::PinNewKeyUnexplained]) {
         "key"
     } else if fails(Code::BrowserOverride) {
         "override"
     } else if fails(Code::ValidityExpired) {
         "expired"
+    } else if is_only_the_version(report) {
+        "version"
     } else {
         return of_finding(
             "danger_other_title",

@@ -212,6 +212,7 @@ mod tests {
             since: None,
             exception_since: None,
             record: None,
+            home: None,
             watch: Some(Box::new(Watch { consent, ..samples::watch(address) })),
             trouble: None,
         }

@@ -15,8 +15,8 @@ use super::button::{Look, button, row};
 use super::confirm::Then;
 use super::dom::{Part, body, by_id, folded, paragraph, part, title};
 use super::{
-    browser, certificate, cleaning, clock, confirm, findings, past, permission, place, reason, said, sign,
-    words,
+    browser, certificate, check_up, cleaning, clock, confirm, findings, past, permission, place, reason,
+    said, sign, words,
 };
 
 /// What is wanted, and how it came here.
@@ -91,6 +91,9 @@ impl Gate {
         let mut parts = self.notes(status);
         parts.push(paragraph(&why.text).class("lead"));
         parts.push(paragraph(&words::word("danger_stopped")));
+        if reason::is_only_the_version(report) {
+            return self.show_version(address, status, report, parts);
+        }
         parts.push(part("h2").text(&words::word("danger_do_title")));
         parts.push(
             part("ol").class("todo").children(
@@ -109,6 +112,15 @@ impl Gate {
         ));
         parts.push(past::way_past(address, sha256_of(status), &self.then()));
         self.fill(Light::Danger, &why.title, parts);
+    }
+
+    /// Nothing is wrong with the connection: the owner may go on at their own risk.
+    fn show_version(&self, address: &Address, status: &Status, report: &Report, mut parts: Vec<Part>) {
+        parts.extend(reason::advice(report));
+        parts.push(row([leave_button(), self.again_button(address, Look::Plain)]));
+        parts.push(self.evidence(address, report));
+        parts.extend(status.home.as_deref().and_then(|home| check_up::blocked(address, home, &self.then())));
+        self.fill(Light::Danger, &reason::of_danger(report).title, parts);
     }
 
     fn show_attention(&self, address: &Address, status: &Status, report: &Report) {

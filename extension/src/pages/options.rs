@@ -12,7 +12,9 @@ use super::button::{Look, button, row};
 use super::confirm::{self, Then};
 use super::dom::{self, Part, by_id, folded, paragraph, part};
 use super::field::field;
-use super::{browser, certificate, clock, file, gate, permission, place, said, sign, sources, watch, words};
+use super::{
+    browser, certificate, check_up, clock, file, gate, permission, place, said, sign, sources, watch, words,
+};
 
 /// The most entries of the journal that are shown.
 const MAX_SHOWN: usize = 100;
@@ -139,6 +141,9 @@ fn site(address: &Address, status: &Status) -> Part {
             .children(entered(address, record))
             .children(history(address, record));
     }
+    whole = whole.child(check_up::glance(address, status, |url| {
+        wasm_bindgen_futures::spawn_local(async move { browser::open_tab(&url).await });
+    }));
     if let Some(shown) = &status.watch {
         whole = whole.child(watch::section(address, shown, &then_watched));
     }

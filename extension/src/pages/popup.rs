@@ -10,7 +10,7 @@ use crate::message::{Light, Request, Status};
 use super::background::{ask, trouble_in_words};
 use super::button::{Look, button, row};
 use super::dom::{Part, by_id, folded, paragraph, part};
-use super::{browser, certificate, clock, findings, gate, glance, reason, said, sign, words};
+use super::{browser, certificate, check_up, clock, findings, gate, glance, reason, said, sign, words};
 
 /// Shows the page.
 pub async fn show() {
@@ -57,6 +57,7 @@ fn fill_guarded(address: &Address, status: &Status) {
     }
     let report = status.report.as_ref();
     parts.extend(watch.into_iter().flat_map(|watch| glance::lines(address, watch, report)));
+    parts.push(home_line(address, status));
     let mut buttons = Vec::new();
     let is_waiting =
         !status.has_permission || status.light == Light::Attention && status.open_until.is_none();
@@ -149,6 +150,16 @@ fn fill_elsewhere(text: &str) {
     let guard = button(&words::word("popup_guard_other"), Look::Plain, || open_setup(String::new()));
     let parts = vec![head(Light::NotGuarded, ""), paragraph(text), row([guard, options_button()])];
     show_parts(Light::NotGuarded, parts);
+}
+
+/// The home in one line, with the way to its check-up.
+fn home_line(address: &Address, status: &Status) -> Part {
+    check_up::glance(address, status, |url| {
+        wasm_bindgen_futures::spawn_local(async move {
+            browser::open_tab(&url).await;
+            close();
+        });
+    })
 }
 
 fn setup_button(address: &Address, name: &str) -> Part {

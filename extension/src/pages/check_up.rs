@@ -1,0 +1,144 @@
+//! The lines of a check-up: what is well, what is not, and what to do about it.
+
+use doorlight::address::Address;
+use doorlight::evidence::{Check, Evidence};
+use doorlight::findings::{self, Finding, Weight};
+
+use crate::message::{HomeStatus, Request, Status, Watch};
+
+use super::background::ask;
+use super::button::{Look, button, row};
+use super::dom::{Part, paragraph, part};
+use super::findings::mark;
+use super::words::{self, Translated};
+use super::{browser, said};
+
+/// What happens with the background's answer.
+type Then = std::rc::Rc<dyn Fn(Status)>;
+
+/// All that is known of the state of the house, what matters most first.
+pub fn lines(status: &Status, home: &HomeStatus) -> Vec<Part> {
+    let evidence = evidence(status, home);
+    let mut items: Vec<_> = findings::by_weight(&evidence, &Translated).iter().map(line).collect();
+    items.extend(status.watch.as_deref().map(watched));
+    vec![part("ul").class("check-up").children(items)]
+}
+
+/// What the home said of itself, and what its word means for the certificate that was seen last.
+fn evidence(status: &Status, home: &HomeStatus) -> Vec<Evidence> {
+    let mut evidence: Vec<_> =
+        home.check_up.iter().flat_map(|check_up| check_up.evidence.iter().cloned()).collect();
+    let report = status.report.iter().flat_map(|report| report.evidence.iter());
+    evidence.extend(report.filter(|one| one.check == Check::Home).cloned());
+    evidence
+}
+
+/// One line for the popup: nothing is amiss, or how much is.
+pub fn in_short(status: &Status) -> Option<(Weight, String)> {
+    let home = status.home.as_deref()?;
+    home.local.as_ref()?;
+    if home.check_up.is_none() {
+        return Some((Weight::NotChecked, words::word("home_short_unknown")));
+    }
+    let evidence = evidence(status, home);
+    let amiss = |one: &&Evidence| matches!(Weight::of(one), Weight::Fail | Weight::Attention);
+    let worst = evidence.iter().filter(amiss).map(Weight::of).min();
+    Some(match (worst, evidence.iter().filter(amiss).count()) {
+        (None, _) => (Weight::Pass, words::word("home_short_well")),
+        (Some(worst), 1) => (worst, words::word("home_short_one")),
+        (Some(worst), count) => (worst, words::with("home_short_some", &[&count.to_string()])),
+    })
+}
+
+/// The same as a line with the way to the page.
+pub fn glance(address: &Address, status: &Status, go: impl Fn(String) + 'static) -> Part {
+    let (weight, text) = in_short(status).unwrap_or_else(|| (Weight::Note, words::word("home_short_unset")));
+    let url = format!("{}#{address}", browser::own_url("home.html"));
+    let link = part("a").attr("href", &url).text(&words::word("home_short_more"));
+    let link = link.on("click", move |event| {
+        event.prevent_default();
+        go(url.clone());
+    });
+    let line = part("li").child(mark(weight)).child(part("span").text(&text).then(" ").child(link));
+    part("ul").class("watched").child(line)
+}
+
+fn line(finding: &Finding) -> Part {
+    let mut inside = vec![
+        part("p")
+            .class("line")
+            .child(mark(finding.weight))
+            .child(part("span").class("unseen").text(&format!("{}: ", words::outcome(finding.weight))))
+            .child(part("strong").text(&finding.sentence)),
+    ];
+    let told = finding.particulars.iter().flat_map(|one| {
+        one.lines.iter().map(|line| part("li").child(part("bdi").text(&format!("{}: {line}", one.name))))
+    });
+    if finding.weight == Weight::Pass {
+        inside.push(part("ul").class("hint told").children(told));
+    } else {
+        inside.push(paragraph(&finding.meaning));
+        inside.push(part("ul").class("hint told").children(told));
+        inside.push(
+            part("p")
+                .child(part("strong").text(&words::word("finding_action")))
+                .then(" ")
+                .then(&finding.action),
+        );
+    }
+    part("li").class(&format!("card {}", finding.weight.as_str())).children(inside)
+}
+
+/// Whether other people's certificates for the name are watched for.
+fn watched(watch: &Watch) -> Part {
+    let is_watched = watch.consent.cert_spotter || watch.consent.crt_sh;
+    let (weight, key) =
+        if is_watched { (Weight::Pass, "home_watched") } else { (Weight::Note, "home_not_watched") };
+    part("li").class(&format!("card {}", weight.as_str())).child(
+        part("p")
+            .class("line")
+            .child(mark(weight))
+            .child(part("span").class("unseen").text(&format!("{}: ", words::outcome(weight))))
+            .child(part("strong").text(&words::word(key))),
+    )
+}
+
+/// The version is not to be reached from outside: what that means, and the owner's way past it.
+pub fn blocked(address: &Address, home: &HomeStatus, then: &Then) -> Option<Part> {
+    if !home.is_blocked && !home.has_accepted_risk {
+        return None;
+    }
+    let is_accepted = !home.is_blocked;
+    let (text, name, look) = if is_accepted {
+        ("risk_accepted", "risk_refuse", Look::Plain)
+    } else {
+        ("risk_text", "risk_accept", Look::Past)
+    };
+    let (whose, then) = (address.clone(), then.clone());
+    let decide = button(&words::word(name), look, move || {
+        let (whose, then) = (whose.clone(), then.clone());
+        async move {
+            let request = Request::AcceptRisk { address: whose, is_accepted: !is_accepted };
+            match ask::<Status>(&request).await {
+                Ok(status) => then(status),
+                Err(unanswered) => said::say(&unanswered.in_words()),
+            }
+        }
+    });
+    Some(part("div").class("card risk no-print").child(paragraph(&words::word(text))).child(row([decide])))
+}
+
+/// What nobody can read from outside: how to switch the second step on, the ban, and good passwords.
+pub fn accounts_advice() -> Part {
+    let steps = ["two_factor", "ban", "password"].map(|key| {
+        part("li")
+            .child(part("strong").text(&words::word(&format!("home_advice_{key}_title"))))
+            .child(paragraph(&words::word(&format!("home_advice_{key}"))))
+    });
+    let rate =
+        part("a").attr("href", &browser::own_url("passwords.html")).text(&words::word("home_passwords"));
+    part("section")
+        .child(part("h2").text(&words::word("home_advice_title")))
+        .child(part("ul").class("advice").children(steps))
+        .child(part("p").class("no-print").child(rate))
+}
