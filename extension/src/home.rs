@@ -109,7 +109,7 @@ struct Unheard {
 async fn talk(place: &LocalAddress, token: Option<&str>, limit: Duration) -> Result<HomeReport, Unheard> {
     let unheard = |code: &str, detail: String| Unheard { code: code.into(), detail, is_refused: false };
     // One that was kept in a form that is none is the same as none.
-    let mut conversation = Conversation::new(token.and_then(|token| Token::parse(token).ok()));
+    let mut conversation = Conversation::new(token.and_then(|token| token.parse().ok()));
     let mut socket = WebSocket::open(&place.websocket_url())
         .map_err(|error| unheard("home-unreachable", error.to_string()))?;
     let talking = async {
@@ -178,7 +178,7 @@ impl Keeper {
         let place = LocalHome::place(local, &address.host)
             .map_err(|error| refused(error.code(), error.to_string()))?;
         if let Some(token) = token.filter(|token| !token.is_empty()) {
-            Token::parse(token).map_err(|error| refused(error.code(), error.to_string()))?;
+            token.parse::<Token>().map_err(|error| refused(error.code(), error.to_string()))?;
         }
         let unstored = |error: api::ApiError| refused("not-stored", error.to_string());
         let token = match token {
