@@ -174,7 +174,6 @@ export class HomeAssistant {
         process.on("exit", () => child.kill("SIGKILL"));
         const isUp = async () => {
             if (child.exitCode !== null) return true;
-            if (!(await fetch(`${this.url}/manifest.json`)).ok || !(await fetch(`${this.url}/auth/providers`)).ok) return false;
             if (!this.owner) return (await fetch(`${this.url}/api/onboarding`)).ok;
             const connection = await this.connect(this.owner.token);
             const { state } = await connection.ask("get_config");

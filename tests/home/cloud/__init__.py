@@ -5,7 +5,7 @@ that code takes its facts from is replaced. In Home Assistant 2025.4.4 and hass-
 
 * the command `cloud/status`, open to every user: `websocket_cloud_status` in `components/cloud/http_api.py`, line 522;
 * its fields, and the short answer of somebody who is logged out: `_account_data`, line 700. Called here as it is;
-* `prefs`: `CloudPreferences.as_dict` in `components/cloud/prefs.py`, line 238. The real one, with its real defaults;
+* `prefs`: `CloudPreferences.as_dict` in `components/cloud/prefs.py`, line 238. The real one, with its real defaults and remote access switched on;
 * `alexa_entities`, `google_entities`: the filters of `ALEXA_SCHEMA` and `GACTIONS_SCHEMA` in `components/cloud/__init__.py`. The real ones, empty;
 * `remote_certificate`: `Certificate` in `hass_nabucasa/remote.py`, line 72. The real class. Its date is the end of the validity in UTC and its
   fingerprint SHA-1 in 40 lower-case hexadecimal digits without colons (`hass_nabucasa/acme.py`, lines 126 and 153);
@@ -38,6 +38,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Registers the command."""
     prefs = CloudPreferences(hass)
     await prefs.async_initialize()
+    await prefs.async_update(remote_enabled=True)
 
     @websocket_api.websocket_command({vol.Required("type"): "cloud/status"})
     @websocket_api.async_response
