@@ -48,7 +48,7 @@ export function holding(pem, more = {}) {
         remote_connected: true,
         remote_certificate_status: "ready",
         remote_certificate: {
-            common_name: certificate.subject?.match(/^CN=(.*)$/m)?.[1] ?? names[0],
+            common_name: names[0],
             expire_date: new Date(certificate.validTo).toISOString().replace(".000Z", "+00:00"),
             fingerprint: certificate.fingerprint.replaceAll(":", "").toLowerCase(),
             alternative_names: names,
@@ -165,7 +165,8 @@ export class HomeAssistant {
     async up({ hasCloud = true } = {}) {
         const configuration = readFileSync(join(HOME, "configuration.yaml"), "utf8");
         writeFileSync(join(this.folder, "configuration.yaml"), configuration + (hasCloud ? "\ncloud:\n" : ""));
-        const env = { ...process.env, DOORLIGHT_HOME_PORT: String(this.port) };
+        // Python's sets come in another order at each start, unless they are told not to: what is written down would differ.
+        const env = { ...process.env, DOORLIGHT_HOME_PORT: String(this.port), PYTHONHASHSEED: "0" };
         const child = spawn(HASS, ["--config", this.folder, "--skip-pip"], { env, stdio: ["ignore", "pipe", "pipe"] });
         this.#child = child;
         this.#output = "";

@@ -50,9 +50,8 @@ fn head(request: &Request) -> io::Result<Vec<u8>> {
         }
     }
     let connection = if request.wants_websocket() { "Upgrade" } else { "close" };
-    head += &format!(
-        "connection: {connection}\r\nx-forwarded-for: {REMOTE}\r\nx-forwarded-proto: https\r\n\r\n"
-    );
+    head +=
+        &format!("connection: {connection}\r\nx-forwarded-for: {REMOTE}\r\nx-forwarded-proto: https\r\n\r\n");
     Ok(head.into_bytes())
 }
 
