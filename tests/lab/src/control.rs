@@ -13,10 +13,17 @@
 //! ```json
 //! {"do": "answer", "where": "cert-spotter", "with": {"status": 429, "headers": {"retry-after": "1"}, "skip": 1, "times": 2}}
 //! ```
+//!
+//! And a Home Assistant on the local network that has a renewed certificate, is of another version, and then is gone:
+//!
+//! ```json
+//! {"do": "home-assistant", "holds": "issued-1", "version": "2021.1.4"}
+//! {"do": "home-assistant", "state": "down"}
+//! ```
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +39,7 @@ use crate::authority::{KeyShape, Order, Scts, key, pem};
 use crate::door::{Door, Presented};
 use crate::fault::Fault;
 use crate::home::{Host, Mood, Site};
+use crate::home_assistant::{Cloud, HomeAssistant, LoggedIn, Presence, TOKEN, Told};
 use crate::journal::Journal;
 use crate::scenario::{HOST, Lab, Scenario};
 use crate::server::{signing_key, tls_config};
@@ -77,6 +85,10 @@ enum Command {
     Slow { ms: u64 },
     /// Sends who asks for a path of the home somewhere else.
     Redirect { path: String, to: String },
+    /// Lets a real server answer behind the home's TLS, whatever certificate that presents; without an address the lab's own pages again.
+    Upstream { address: Option<SocketAddr> },
+    /// What the double of Home Assistant is and says. Answers with what it has counted, also where nothing is to change.
+    HomeAssistant(Told),
     /// What a log does, or all with the name `*`: a word of [`crate::log::Conduct`], `down`, or one of [`Fault::preset`].
     Log { name: String, mode: String },
     /// A log puts into its tree what waits.
@@ -160,6 +172,8 @@ pub struct Control {
     known: usize,
     presentable: Mutex<BTreeMap<String, Presentable>>,
     home: Door,
+    home_assistant: Arc<HomeAssistant>,
+    home_assistant_door: Door,
     mood: Arc<Mood>,
     journal: Arc<Journal>,
     // Serve until the process ends.
@@ -181,6 +195,7 @@ impl Control {
             Some(host) => World::start_over_tls(&lab, Arc::clone(&journal), host),
         }?;
         let [home, plain, other, look_alike] = [listen()?, listen()?, listen()?, listen()?];
+        let local = listen()?;
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
         let ports = (port(&home)?, port(&plain)?, port(&other)?, port(&look_alike)?);
 
@@ -196,6 +211,8 @@ impl Control {
             "other_port": ports.2,
             "look_alike_host": LOOK_ALIKE_HOST,
             "look_alike_port": ports.3,
+            "home_assistant_port": port(&local)?,
+            "home_assistant_token": TOKEN,
             "scenarios": scenarios.iter().map(describe).collect::<Vec<_>>(),
         });
 
@@ -212,9 +229,19 @@ impl Control {
         };
         let in_the_clear = || Presented { name: String::new(), tls: None };
         let issuer = lab.proxy.intermediate.clone();
-        let good = presentable.get("good").ok_or_else(|| io::Error::other("no good home"))?.presented.clone();
+        let good = presentable.get("good").ok_or_else(|| io::Error::other("no good home"))?;
+        let held = LoggedIn::holding(&good.leaf).map_err(io::Error::other)?;
+        let good = good.presented.clone();
+        let home_assistant = Arc::new(HomeAssistant::new(held, Arc::clone(&journal)));
+        let local_answer = Arc::clone(&home_assistant);
         let control = Self {
             home: door(home, good, Site::Home),
+            home_assistant_door: Door::new(
+                local,
+                in_the_clear(),
+                Box::new(move |line, _| local_answer.answer(line)),
+            ),
+            home_assistant,
             _others: [
                 door(plain, in_the_clear(), Site::Plain),
                 door(other, in_the_clear(), Site::Other { issuer }),
@@ -267,6 +294,8 @@ impl Control {
             Command::Unhang => self.home.hang(false),
             Command::Slow { ms } => self.mood.set_delay(Duration::from_millis(ms)),
             Command::Redirect { path, to } => self.mood.redirect(path, to),
+            Command::Upstream { address } => self.mood.set_upstream(address),
+            Command::HomeAssistant(told) => return self.tell_home_assistant(told),
             Command::Log { name, mode } => self.world.set_log(&name, &mode)?,
             Command::Merge { name } => self.world.log(&name).ok_or_else(|| format!("no {name}"))?.merge(),
             Command::Monitor { name, mode, page } => {
@@ -299,6 +328,27 @@ impl Control {
             }
         }
         Ok(json!({"ok": true}))
+    }
+
+    /// Changes the double of Home Assistant, and says what it has counted.
+    fn tell_home_assistant(&self, mut told: Told) -> Result<Value, String> {
+        if let Some(name) = told.holds.take() {
+            let presentable = self.lock();
+            let one = presentable.get(&name).ok_or_else(|| format!("no {name}"))?;
+            told.cloud = Some(Cloud::LoggedIn(Box::new(LoggedIn::holding(&one.leaf)?)));
+        }
+        let door = &self.home_assistant_door;
+        match told.state {
+            None => {}
+            Some(Presence::Down) => door.down(),
+            Some(Presence::Hang) => door.hang(true),
+            Some(Presence::Up) => {
+                door.hang(false);
+                door.up().map_err(|error| error.to_string())?;
+            }
+        }
+        self.home_assistant.tell(told);
+        Ok(self.home_assistant.counts())
     }
 
     /// Issues, and says what can be presented now and what is in the certificate.

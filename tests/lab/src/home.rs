@@ -2,18 +2,17 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
-use tungstenite::handshake::derive_accept_key;
-use tungstenite::protocol::Role;
-use tungstenite::{Message, WebSocket};
+use tungstenite::Message;
 
 use crate::door::Line;
 use crate::http::{Request, Response, next_request};
 use crate::journal::{Entry, Journal};
-use crate::pages;
+use crate::{pages, upstream, websocket};
 
 /// The kinds of server.
 pub enum Site {
@@ -35,6 +34,7 @@ pub enum Site {
 pub struct Mood {
     delay: Mutex<Duration>,
     redirects: Mutex<HashMap<String, String>>,
+    upstream: Mutex<Option<SocketAddr>>,
 }
 
 /// One server.
@@ -70,6 +70,15 @@ impl Mood {
         self.redirects.lock().unwrap_or_else(PoisonError::into_inner).insert(path, to);
     }
 
+    /// Lets a real server answer for the home, or the lab's own pages again.
+    pub fn set_upstream(&self, address: Option<SocketAddr>) {
+        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = address;
+    }
+
+    fn upstream(&self) -> Option<SocketAddr> {
+        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn delay(&self) -> Duration {
         *self.delay.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,15 +99,19 @@ impl Host {
         // A client that hangs up is part of the game.
         let _ = match line {
             Line::Tls(mut stream) => {
-                let ended = self.converse(&mut stream, presented);
+                let ended =
+                    stream.sock.try_clone().and_then(|socket| self.converse(&mut stream, &socket, presented));
                 stream.conn.send_close_notify();
                 ended.and(stream.flush())
             }
-            Line::Plain(stream) => self.converse(stream, presented),
+            Line::Plain(stream) => {
+                stream.try_clone().and_then(|socket| self.converse(stream, &socket, presented))
+            }
         };
     }
 
-    fn converse(&self, mut stream: impl Read + Write, presented: &str) -> io::Result<()> {
+    /// `socket` is what `stream` stands on.
+    fn converse(&self, mut stream: impl Read + Write, socket: &TcpStream, presented: &str) -> io::Result<()> {
         let mut buffer = Vec::new();
         while let Some(request) = next_request(&mut stream, &mut buffer)? {
             let upgrades =
@@ -116,6 +129,12 @@ impl Host {
             });
             if self.site.is_home() {
                 std::thread::sleep(self.mood.delay());
+            }
+            if matches!(self.site, Site::Home)
+                && let Some(server) = self.mood.upstream()
+                && self.mood.redirect_of(request.path()).is_none()
+            {
+                return upstream::pass_on(stream, socket, &request, &buffer, server);
             }
             if upgrades {
                 return self.chat(stream, &request, buffer, n).map_err(io::Error::other);
@@ -142,18 +161,12 @@ impl Host {
     /// A WebSocket as Home Assistant opens it: it asks for the token first. Then it says back what it hears.
     fn chat(
         &self,
-        mut stream: impl Read + Write,
+        stream: impl Read + Write,
         request: &Request,
         buffer: Vec<u8>,
         n: u64,
     ) -> tungstenite::Result<()> {
-        let accept = derive_accept_key(request.header("sec-websocket-key").as_bytes());
-        write!(
-            stream,
-            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
-        )?;
-        stream.flush()?;
-        let mut socket = WebSocket::from_partially_read(stream, buffer, Role::Server, None);
+        let mut socket = websocket::accept(stream, request, buffer)?;
         socket.send(Message::text(json!({"type": "auth_required", "ha_version": "2025.4.4"}).to_string()))?;
         loop {
             if let Message::Text(text) = socket.read()? {

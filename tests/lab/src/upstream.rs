@@ -1,0 +1,79 @@
+//! Passes requests on to a real server on loopback, as what ends the TLS of a remote address does: the home itself, and whoever stands between.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::http::Request;
+
+/// Who asks, for the server: somebody on the internet (RFC 5737). Loopback would be taken for the local network.
+const REMOTE: &str = "203.0.113.7";
+
+/// How long one side of a WebSocket is listened to before it is the other's turn.
+const TURN: Duration = Duration::from_millis(2);
+
+/// Passes one request on, and all that comes back until the server ends it; a WebSocket both ways, byte by byte. The connection is over then.
+///
+/// `socket` is what `stream` stands on, `buffer` what came after the request.
+pub fn pass_on(
+    mut stream: impl Read + Write,
+    socket: &TcpStream,
+    request: &Request,
+    buffer: &[u8],
+    upstream: SocketAddr,
+) -> io::Result<()> {
+    let mut server = TcpStream::connect(upstream)?;
+    server.set_nodelay(true)?;
+    server.write_all(&head(request)?)?;
+    server.write_all(&request.body)?;
+    if request.wants_websocket() {
+        server.write_all(buffer)?;
+        let ended = both_ways(&mut stream, socket, &mut server);
+        let _ = server.shutdown(Shutdown::Both);
+        ended
+    } else {
+        io::copy(&mut server, &mut stream)?;
+        stream.flush()
+    }
+}
+
+/// The request as the server gets it: it is told who asks, and to end the connection after its answer.
+fn head(request: &Request) -> io::Result<Vec<u8>> {
+    let length = request.header("content-length").parse().unwrap_or(0);
+    if request.body.len() != length {
+        return Err(io::Error::other("more body than the lab keeps, or less than was announced"));
+    }
+    let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
+    for (name, value) in &request.headers {
+        if name != "connection" && !name.starts_with("x-forwarded-") {
+            head += &format!("{name}: {value}\r\n");
+        }
+    }
+    let connection = if request.wants_websocket() { "Upgrade" } else { "close" };
+    head +=
+        &format!("connection: {connection}\r\nx-forwarded-for: {REMOTE}\r\nx-forwarded-proto: https\r\n\r\n");
+    Ok(head.into_bytes())
+}
+
+/// TLS is read and written by the same hands, so the two sides take turns.
+fn both_ways(client: &mut (impl Read + Write), socket: &TcpStream, server: &mut TcpStream) -> io::Result<()> {
+    socket.set_read_timeout(Some(TURN))?;
+    server.set_read_timeout(Some(TURN))?;
+    while carry(client, server)? && carry(server, client)? {}
+    Ok(())
+}
+
+/// Carries over what is there by now. False where there is no more to come.
+fn carry(from: &mut impl Read, to: &mut impl Write) -> io::Result<bool> {
+    let mut part = [0; 16_384];
+    match from.read(&mut part) {
+        Ok(0) => Ok(false),
+        Ok(count) => {
+            to.write_all(&part[..count])?;
+            to.flush()?;
+            Ok(true)
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
