@@ -24,7 +24,7 @@ use crate::static_ct::hex;
 use crate::websocket;
 
 /// The token of a user of the least privilege that the double has from the start.
-pub const TOKEN: &str = "a-long-lived-token-of-the-least-privilege";
+pub const TOKEN: &str = "a-long-lived.token-of.the-least-privilege";
 
 /// What commands and the journal call it.
 pub const NAME: &str = "home-assistant";
