@@ -35,7 +35,6 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 use crate::api;
-use crate::gate;
 use crate::journal::Event;
 use crate::keeper::Keeper;
 use crate::message::{HomeStatus, Trouble};
@@ -214,7 +213,7 @@ impl Keeper {
         let place = local.and_then(|home| LocalHome::place(&home.local, &address.host).ok());
         if let Some(place) = place.filter(|place| !self.is_host_guarded(&place.host)) {
             // A permission that stays is not asked for again; it does no harm.
-            let _ = api::give_back(&gate::pattern(&place.host)).await;
+            let _ = api::give_back(&LocalHome::pattern(&place)).await;
         }
         self.set_audit_alarm().await;
     }
@@ -245,7 +244,7 @@ impl Keeper {
         if api::is_private() {
             return;
         }
-        if !api::is_granted(&gate::pattern(&place.host)).await {
+        if !api::is_granted(&LocalHome::pattern(&place)).await {
             let missing = trouble("home-permission-missing", place.to_string());
             return self.change_asked(address, |asked| asked.trouble = missing).await;
         }
@@ -395,7 +394,7 @@ impl Keeper {
         let home = self.kept.borrow().settings.homes.get(address).cloned();
         let place = home.as_ref().and_then(|home| LocalHome::place(&home.local, &address.host).ok());
         let has_permission = match &place {
-            Some(place) => api::is_granted(&gate::pattern(&place.host)).await,
+            Some(place) => api::is_granted(&LocalHome::pattern(place)).await,
             None => false,
         };
         Some(HomeStatus {

@@ -64,6 +64,14 @@ impl LocalHome {
         let place = text.parse::<LocalAddress>()?.beside(guarded)?;
         if place.stays_local() { Ok(place) } else { Err(LocalAddressError::PublicName { host: place.host }) }
     }
+
+    /// The host pattern that asking it needs permission for: its scheme and host, in Firefox patterns know no ports.
+    pub fn pattern(place: &LocalAddress) -> String {
+        let origin = place.origin();
+        let has_port =
+            origin.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        format!("{}/*", has_port.map_or(origin.as_str(), |(host, _)| host))
+    }
 }
 
 /// Whom the user allowed to be asked about an address. Each learns something by it: `docs/privacy.md`.
@@ -106,5 +114,31 @@ impl Settings {
     /// How long a good check is reused.
     pub fn reuse(&self) -> Duration {
         Duration::from_secs(u64::from(self.reuse_minutes.clamp(1, MAX_REUSE_MINUTES)) * 60)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails panics")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_asked_in_the_local_network_alone() {
+        let guarded: Host = "a1b2c3d4.ui.nabu.casa".parse().unwrap();
+        for (text, pattern) in [
+            ("http://homeassistant.local:8123", Some("http://homeassistant.local/*")),
+            ("192.168.1.20", Some("http://192.168.1.20/*")),
+            ("https://192.168.1.20", Some("https://192.168.1.20/*")),
+            ("http://[fd00::1]:8123", Some("http://[fd00::1]/*")),
+            ("http://[fd00::1]:80", Some("http://[fd00::1]/*")),
+            ("https://a1b2c3d4.ui.nabu.casa", None),
+            ("http://8.8.8.8:8123", None),
+            // The extension cannot see where it leads.
+            ("https://home.example.org", None),
+            ("http://homeassistant.fritz.box:8123", None),
+        ] {
+            let place = LocalHome::place(text, &guarded);
+            assert_eq!(place.as_ref().map(LocalHome::pattern).ok().as_deref(), pattern, "{text}");
+        }
     }
 }

@@ -118,8 +118,8 @@ fn form(address: &Address, home: &HomeStatus, then: &Then) -> Part {
     let go = button(&words::word("home_ask_first"), Look::First, move || {
         let keeps_token = keeps.is_checked();
         // The browser's question has to be put inside the click.
-        let asked = LocalHome::place(&fields.0.value(), &whose.host)
-            .map(|place| permission::ask_for_host(&place.host));
+        let asked =
+            LocalHome::place(&fields.0.value(), &whose.host).map(|place| permission::ask_for_place(&place));
         let (fields, whose, then) = (fields.clone(), whose.clone(), then.clone());
         async move {
             let (place, token) = fields;
@@ -192,7 +192,7 @@ fn ask_button(address: &Address, home: &HomeStatus, then: &Then) -> Part {
     let needs = !home.has_permission;
     button(&words::word("home_ask_again"), Look::First, move || {
         let place = LocalHome::place(&local, &whose.host).ok().filter(|_| needs);
-        let given = place.map(|place| permission::ask_for_host(&place.host));
+        let given = place.map(|place| permission::ask_for_place(&place));
         let (whose, then) = (whose.clone(), then.clone());
         async move {
             if let Some(given) = given {

@@ -1,0 +1,316 @@
+// The home itself confirms its certificate, over the local network. Against the lab's double of Home Assistant, which is held to what a real one answers
+// (tests/lab/tests/home_assistant.rs); with DOORLIGHT_REAL_HOME against a real one that tests/home/install has put there.
+import { after, before, describe, test } from "node:test";
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { startLab } from "./lab.mjs";
+import { assertOnlyProbes } from "./asserts.mjs";
+import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
+import { HomeAssistant, holding } from "./home_assistant.mjs";
+
+const IS_REAL = Boolean(process.env.DOORLIGHT_REAL_HOME);
+
+/** A home that can be told what it holds: `holds` takes the name of a scenario of the lab. */
+async function startHome(lab) {
+    const pem = (name) => readFileSync(join(lab.folder, "chains", `${name}.pem`), "utf8");
+    if (!IS_REAL) {
+        const tell = (told) => lab.command({ do: "home-assistant", ...told });
+        return {
+            local: `http://127.0.0.1:${lab.home_assistant_port}`,
+            token: lab.home_assistant_token,
+            version: "2025.4.4",
+            holds: (name) => tell({ holds: name }),
+            logOut: () => tell({ cloud: "logged-out" }),
+            setTwoFactor: (isOn) => tell({ two_factor: isOn }),
+            up: () => tell({ state: "up" }),
+            down: () => tell({ state: "down" }),
+            setVersion: (version) => tell({ version }),
+            expectFailedLogins: async (count) => {
+                await until(async () => (await tell({})).failed_logins >= count);
+                await sleep(1000);
+                assert.equal((await tell({})).failed_logins, count);
+            },
+            bans: async () => (await tell({})).bans ?? [],
+            tell,
+            stop: () => {},
+        };
+    }
+    const real = await HomeAssistant.start();
+    const user = await real.addUser();
+    return {
+        local: real.url,
+        token: user.token,
+        version: "2025.4.4",
+        holds: async (name) => real.cloud(holding(pem(name))),
+        logOut: async () => real.cloud(null),
+        setTwoFactor: (isOn) => real.setTwoFactor(user, isOn),
+        up: () => real.up(),
+        down: () => real.down(),
+        expectFailedLogins: (count) => real.expectFailedLogins(count),
+        bans: async () => real.bans(),
+        stop: () => real.stop(),
+    };
+}
+
+for (const kind of KINDS) {
+    describe(`the home itself, ${IS_REAL ? "a real Home Assistant" : "a double of Home Assistant"}, in ${kind}`, () => {
+        let lab, own, home;
+        before(async () => {
+            lab = await startLab();
+            home = await startHome(lab);
+            own = await launch(kind, lab, { hasWatch: true });
+        });
+        after(async () => {
+            await own?.close();
+            await home?.stop();
+            lab?.stop();
+        });
+        const address = () => lab.address;
+        const set = (more = {}) =>
+            own.ask({ ask: "set-home", address: address(), local: home.local, token: home.token, keeps_token: false, ...more });
+        const again = () => own.ask({ ask: "check-again", address: address() });
+        const askHome = () => own.ask({ ask: "ask-home", address: address() });
+        const code = ({ report }, check) => report.evidence.find((one) => one.check === check)?.code;
+        const findings = ({ home }) => home.check_up.evidence.map(({ code }) => code);
+        /** Guards it anew, with nothing known. */
+        const afresh = async () => {
+            await own.ask({ ask: "unguard", address: address() });
+            await home.up();
+            await home.holds("good");
+            await lab.present("good");
+            await own.guard({ pins: null });
+        };
+
+        test("imports the certificate: a first visit turns green without a question", async () => {
+            await home.holds("good");
+            await own.guard({ pins: null });
+            assert.equal((await own.status()).light, "attention");
+            const status = await set();
+            assert.equal(status.trouble, null);
+            assert.equal(status.home.trouble, null);
+            assert.equal(status.light, "trusted", JSON.stringify(status.report.decided_by));
+            assert.equal(code(status, "home"), "home-confirms");
+            const [pin] = status.record.pins;
+            assert.equal(pin.origin, "home");
+            assert.equal(status.record.home.fingerprint, lab.sha1("good"));
+        });
+
+        test("reads the version and the state of the second factor", async () => {
+            await home.setTwoFactor(false);
+            const off = await askHome();
+            assert.equal(off.home.check_up.version, home.version);
+            assert.ok(findings(off).includes("home-account-two-factor-off"), findings(off).join());
+            // 2025.4.4 is older than what is known against it by now.
+            assert.ok(findings(off).includes("home-version-advisory"), findings(off).join());
+            await home.setTwoFactor(true);
+            assert.ok(findings(await askHome()).includes("home-account-two-factor-on"));
+            await home.setTwoFactor(false);
+        });
+
+        test("the page of the check-up shows it, and the token is never in it", async () => {
+            const page = await own.page(`home.html#${address()}`);
+            const text = await until(() => page.evaluate(() => document.querySelector(".check-up") && document.body.innerText));
+            assert.match(text, /Your home itself holds this certificate/);
+            const html = await page.evaluate(() => document.documentElement.outerHTML);
+            assert.ok(!html.includes(home.token));
+            const told = JSON.stringify([await own.status(), await own.ask({ ask: "overview" }), await own.ask({ ask: "export-pins" })]);
+            assert.ok(!told.includes(home.token), "the token is sent to no page and exported nowhere");
+            await page.close();
+        });
+
+        test("a renewal is silent, whether the home was asked before or not", async () => {
+            await home.holds("renewed");
+            await lab.present("renewed");
+            let status = await again();
+            assert.equal(status.light, "trusted");
+            status = await askHome();
+            assert.equal(status.light, "trusted");
+            assert.equal(code(status, "home"), "home-confirms");
+        });
+
+        test("a new key is accepted without a question, because the home has it", async () => {
+            // The lab's certificate of another key; here it is the home's own.
+            await home.holds("A5");
+            await lab.present("A5");
+            const status = await again();
+            assert.equal(status.light, "trusted", JSON.stringify(status.report.decided_by));
+            assert.equal(code(status, "pin"), "pin-told-by-home");
+            assert.equal((await again()).light, "trusted");
+        });
+
+        test("A5, the home near: Danger, and the home's own word is the evidence", async () => {
+            await afresh();
+            assert.equal((await set()).light, "trusted");
+            await lab.clear();
+            await lab.present("A5");
+            const page = await own.browser.newPage();
+            await own.expire();
+            await go(page, `${lab.home}/lovelace`);
+            await until(() => isAtGate(page));
+            // A young certificate may be a renewal that the home does not name yet: it is asked again for some seconds.
+            const status = await until(async () => {
+                const status = await own.status();
+                return status.light === "danger" && status;
+            }, { within: 20_000, why: "Danger" });
+            assert.equal(code(status, "home"), "home-other-certificate");
+            assert.equal(code(status, "pin"), "pin-new-key");
+            await until(() => page.evaluate(() => document.body.innerText.includes("your home says this is not its certificate")), { within: 20_000 });
+            assertOnlyProbes(await lab.requests());
+            await page.close();
+        });
+
+        test("A5, the home far: Danger by its earlier word", async () => {
+            await afresh();
+            await set();
+            await home.down();
+            await lab.present("A5");
+            const status = await again();
+            assert.equal(status.light, "danger");
+            assert.equal(code(status, "home"), "home-other-certificate");
+            await lab.present("good");
+            const good = await again();
+            assert.equal(good.light, "trusted", "away from home its word still confirms");
+            const far = await askHome();
+            assert.equal(far.home.trouble.code, "home-unreachable");
+            assert.equal(far.light, "trusted");
+            await home.up();
+        });
+
+        test("A5 seen first, then the home is asked: what was accepted does not stay green", async () => {
+            await afresh();
+            await lab.present("A5");
+            const first = await again();
+            await own.ask({ ask: "accept", address: address(), sha256: first.report.certificate.sha256 });
+            assert.equal((await own.status()).light, "trusted");
+            const status = await set();
+            assert.equal(status.light, "danger");
+            await lab.present("good");
+            assert.equal((await again()).light, "trusted");
+        });
+
+        test("another Home Assistant at that place is not believed", async () => {
+            if (IS_REAL) return;
+            await afresh();
+            await set();
+            await home.tell({ tokens: { [home.token]: { id: "ee".repeat(16), name: "Stranger" } }, holds: "A5" });
+            await lab.present("A5");
+            const status = await again();
+            assert.equal(status.light, "danger");
+            assert.equal(status.home.trouble.code, "home-other-account");
+            await home.tell({ tokens: { [home.token]: {} } });
+        });
+
+        test("logged out of the cloud it says nothing about the certificate", async () => {
+            await afresh();
+            await home.logOut();
+            const status = await set();
+            assert.equal(status.light, "attention");
+            assert.equal(code(status, "home"), undefined);
+            assert.ok(findings(status).includes("home-tells-nothing") || findings(status).some((one) => one.startsWith("home-")), findings(status).join());
+        });
+
+        test("without a token the version alone is read", async () => {
+            await afresh();
+            const status = await set({ token: "" });
+            assert.equal(status.home.has_token, false);
+            assert.equal(status.home.check_up.version, home.version);
+            assert.ok(findings(status).includes("home-account-not-asked"), findings(status).join());
+            assert.equal(status.light, "attention");
+        });
+
+        test("a wrong token: one failed login, no ban, and it is not sent again", async () => {
+            await afresh();
+            await home.tell?.({ forget: true });
+            const status = await set({ token: "wrong.token.this" });
+            assert.equal(status.home.trouble.code, "home-token-refused");
+            assert.equal(status.home.has_token, false);
+            for (let n = 0; n < 3; n++) await askHome();
+            await again();
+            await home.expectFailedLogins(1);
+            assert.deepEqual(await home.bans(), []);
+            assert.equal((await set({ token: "not a token" })).trouble.code, "home-token-invalid");
+            await home.expectFailedLogins(1);
+        });
+
+        test("the token ends with the session, or is kept where the user chose so; and goes with the home", async () => {
+            await afresh();
+            const stored = () =>
+                own.asker.evaluate(async () => [
+                    Object.keys(await chrome.storage.local.get()).filter((key) => key.startsWith("token")).length,
+                    Object.keys(await chrome.storage.session.get()).filter((key) => key.startsWith("token")).length,
+                ]);
+            await set();
+            assert.deepEqual(await stored(), [0, 1]);
+            await set({ token: null, keeps_token: true });
+            assert.deepEqual(await stored(), [1, 0]);
+            await own.ask({ ask: "forget-home", address: address() });
+            assert.deepEqual(await stored(), [0, 0]);
+            await set({ keeps_token: true });
+            await own.ask({ ask: "unguard", address: address() });
+            assert.deepEqual(await stored(), [0, 0]);
+        });
+
+        test("places in the internet are refused, and so is the remote address", async () => {
+            await afresh();
+            for (const [local, trouble] of [
+                ["http://8.8.8.8:8123", "local-address-public-ip"],
+                ["https://home.example.org", "local-address-public-name"],
+                [lab.home, "local-address-remote"],
+                ["ftp://192.168.1.2", "local-address-scheme"],
+            ]) {
+                assert.equal((await set({ local })).trouble.code, trouble, local);
+            }
+        });
+
+        test("a version that Nabu Casa blocks shuts the remote address alone; the owner's word ends with the next advisory", async () => {
+            if (IS_REAL) return;
+            await afresh();
+            await home.setVersion("2021.1.4");
+            let status = await set();
+            assert.equal(status.light, "danger");
+            assert.deepEqual(status.report.decided_by, ["home-version-blocked"]);
+            const page = await own.browser.newPage();
+            await go(page, `${lab.home}/lovelace`);
+            await until(() => isAtGate(page));
+            await until(() => page.evaluate(() => document.body.innerText.includes("too old for the internet")));
+            // The local one works: nothing of Doorlight's stands before it.
+            const near = await own.browser.newPage();
+            await near.goto(home.local);
+            assert.ok((await where(near)).startsWith(home.local));
+            await near.close();
+            await until(() => page.evaluate(() => document.querySelector(".risk .button")));
+            await page.evaluate(() => document.querySelector(".risk .button").click());
+            await until(async () => (await where(page)) === `${lab.home}/lovelace`, { why: "through, at one's own risk" });
+            status = await again();
+            assert.equal(status.light, "attention");
+            assert.deepEqual(status.report.decided_by, ["home-version-overridden"]);
+            const { settings } = await own.ask({ ask: "overview" });
+            const table = {
+                schema: 1,
+                kind: "doorlight-advisories",
+                published: new Date().toISOString().replace(/\.\d+/, ""),
+                source: "a test",
+                blocked_up_to: "2021.1.4",
+                blocked_link: "https://support.nabucasa.com/",
+                advisories: [],
+            };
+            const shipped = JSON.parse(readFileSync(new URL("../../data/advisories.json", import.meta.url), "utf8"));
+            table.advisories = [
+                ...shipped.advisories,
+                { ids: ["CVE-2026-99999"], severity: "critical", title: "Something new", affected: [{ before: "2026.9.0" }], link: "https://example.org/new", published: table.published },
+            ];
+            const changed = await own.ask({ ask: "change", settings: { ...settings, advisories: JSON.stringify(table) } });
+            assert.equal(changed.trouble, null);
+            await until(() => isAtGate(page), { why: "the open page is taken back to the gate" });
+            status = await again();
+            assert.equal(status.light, "danger");
+            assert.deepEqual(status.report.decided_by, ["home-version-blocked"]);
+            await home.setVersion(home.version);
+            status = await askHome();
+            assert.equal(status.light, "trusted", "an update ends it");
+            await own.ask({ ask: "change", settings });
+            await page.close();
+        });
+    });
+}
