@@ -18,6 +18,7 @@ usage() {
 ./build.sh fuzz [MINUTES]       the fuzzers, ten minutes each
 ./build.sh codes                make docs/codes.md from the table of codes
 ./build.sh renew log-list       take the list of logs from Debian's source of Chromium (a large download)
+./build.sh renew advisories     ask PyPI what became known against releases of Home Assistant
 TEXT
 }
 
@@ -190,6 +191,26 @@ renew_log_list() {
     echo "now run ./build.sh test, and commit data/log_list.json"
 }
 
+# The last patch of each of the last 26 months, one question each. What is new is printed, and has to be read by somebody.
+renew_advisories() {
+    setup_rust
+    need curl=curl jq=jq
+    local folder index=https://pypi.org/pypi/homeassistant version silent=0 whole=(--whole)
+    folder=$(mktemp -d)
+    trap "rm -rf '$folder'" EXIT
+    curl --fail --silent --show-error --proto =https --max-time 60 --output "$folder/newest.json" "$index/json" ||
+        { echo "the index gave no answer to use: the table stays as it is" >&2; return 69; }
+    for version in $(jq --raw-output '.releases | keys[] | select(test("^20[0-9]+[.][0-9]+[.][0-9]+$"))' "$folder/newest.json" |
+        sort --version-sort | awk -F. '$1 "." $2 != month && NR > 1 { print last } { month = $1 "." $2; last = $0 } END { print last }' | tail -n 26); do
+        curl --fail --silent --show-error --proto =https --max-time 60 --output "$folder/$version.json" "$index/$version/json" 2>/dev/null ||
+            { silent=$((silent + 1)); whole=(); rm -f "$folder/$version.json"; }
+        sleep 1
+    done
+    cargo run --quiet --bin doorlight -- advisories --table data/advisories.json "${whole[@]}" "$folder"/*.json
+    ((silent == 0)) || echo "of $silent releases the index told nothing: NOT CHECKED, so the table keeps its date; a mirror may hold the newest alone"
+    echo "now read what is new, run ./build.sh test, and commit data/advisories.json"
+}
+
 command=${1:-help}
 (($# == 0)) || shift
 case $command in
@@ -202,7 +223,13 @@ case $command in
     bench) setup_rust; setup_wasm; need chromium=chromium /usr/include/openssl/ssl.h=libssl-dev; bench/run "$@"; build_for_browsers; node bench/extension.mjs ;;
     fuzz) setup_rust; fuzz/run "$@" ;;
     codes) setup_rust; cargo run --quiet --bin doorlight -- codes >docs/codes.md.new; mv docs/codes.md.new docs/codes.md ;;
-    renew) [[ ${1:-} == log-list ]] || { usage >&2; exit 64; }; renew_log_list ;;
+    renew)
+        case ${1:-} in
+            log-list) renew_log_list ;;
+            advisories) renew_advisories ;;
+            *) usage >&2; exit 64 ;;
+        esac
+        ;;
     help | --help | -h) usage ;;
     *) usage >&2; exit 64 ;;
 esac

@@ -716,9 +716,13 @@ codes! {
         meaning "A password alone does not open it. This was told of the account that the token belongs to, and of no other."
         action "Nothing. See that every account that can be used from outside has one."
     HomeAccountTwoFactorOff "home-account-two-factor-off" HomeAccount Note, attention
-        message "The account has no second factor."
-        meaning "Whoever learns or guesses its password is in. This was told of the account that the token belongs to, and of no other."
-        action "In your home, open your profile, Security, Multi-factor authentication modules, and enable one. For an account that is for Doorlight alone, allow it in the local network only."
+        message "The administrator's account has no second factor."
+        meaning "Whoever learns or guesses its password owns the home. This was told of the account that the token belongs to, and of no other."
+        action "In your home, open your profile, Security, Multi-factor authentication modules, and enable one."
+    HomeAccountTwoFactorUnseen "home-account-two-factor-unseen" HomeAccount NotChecked
+        message "Whether your own account has a second factor was not told."
+        meaning "A home tells this of the account that the token belongs to, and of no other. That account has none and is no administrator's: most likely it is there for Doorlight alone."
+        action "In your home, open your own profile, Security, Multi-factor authentication modules, and see that one is enabled. Allow Doorlight's account in the local network only."
     HomeAccountAdminToken "home-account-admin-token" HomeAccount Note
         message "The token belongs to an administrator."
         meaning "Whoever gets hold of it can do everything in your home. Doorlight needs no such right."

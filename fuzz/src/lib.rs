@@ -43,7 +43,7 @@ mod tests {
         use doorlight::ct::{checkpoint, heads, log_list, rfc6962, sct};
         use doorlight::{chain::Chain, pins::Pins, report::Report};
         type Reader = fn(&[u8]) -> bool;
-        let readers: [(&str, Reader); 8] = [
+        let readers: [(&str, Reader); 9] = [
             ("certificate", |bytes| Chain::read(bytes).is_ok()),
             ("sct_list", |bytes| sct::parse_list(bytes).is_ok()),
             ("log_list", |bytes| {
@@ -54,6 +54,15 @@ mod tests {
             ("report", |bytes| Report::from_json(bytes).is_ok()),
             ("checkpoint", |bytes| checkpoint::parse(bytes, "log.example/a", &[9; 32]).is_ok()),
             ("tile", |bytes| bytes.len() == 4 + 32 + 3 * 32),
+            ("conversation", |bytes| {
+                use doorlight::home_assistant::conversation::{Conversation, ConversationError, Step};
+                let Some((first, rest)) = bytes.split_first() else { return false };
+                let token = (first & 1 == 1).then(|| "a.b.c".parse().unwrap());
+                let mut conversation = Conversation::new(token);
+                let last =
+                    core::str::from_utf8(rest).unwrap().split('\n').map(|one| conversation.hear(one)).last();
+                matches!(last, Some(Ok(Step::Done(_)) | Err(ConversationError::TokenRefused { .. })))
+            }),
             ("rfc6962", |bytes| {
                 rfc6962::parse_sth(bytes).is_ok()
                     || rfc6962::parse_proof(bytes).is_ok()

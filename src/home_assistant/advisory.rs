@@ -12,6 +12,8 @@
 //!
 //! A table that is older than the one at hand is refused, so that nobody can make a hole forgotten by handing in last year's.
 
+pub mod pypi;
+
 use serde::{Deserialize, Serialize};
 
 use crate::home_assistant::version::Version;

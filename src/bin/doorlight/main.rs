@@ -1,5 +1,6 @@
 //! The command line: the same answer as the extension gives, for scripts and for experts.
 
+mod advisories;
 mod audit;
 mod batch;
 mod check;
@@ -68,6 +69,9 @@ enum Command {
         #[command(subcommand)]
         action: pin::Action,
     },
+    /// Bring the table of advisories up to date.
+    #[command(hide = true)]
+    Advisories(advisories::AdvisoriesArguments),
     /// Print the page of all codes, as it stands in docs/codes.md.
     #[command(hide = true)]
     Codes,
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         Command::Home(arguments) => home::run(&arguments),
         Command::LogList { action } => log_list::run(action),
         Command::Pin { action } => pin::run(action),
+        Command::Advisories(arguments) => advisories::run(&arguments),
         Command::Codes => {
             print!("{}", doorlight::evidence::codes_page());
             Ok(ExitCode::SUCCESS)

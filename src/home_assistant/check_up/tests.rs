@@ -171,6 +171,11 @@ fn accounts_and_bans() {
         ["home-account-two-factor-off", "home-account-admin-token", "home-account-ban-unknown"]
     );
     assert_eq!(plain.verdict, Verdict::Attention);
+    let account = report.account.as_mut().unwrap();
+    account.is_admin = false;
+    let least = check_up(&report);
+    assert_eq!(codes(&least)[2..], ["home-account-two-factor-unseen", "home-account-ban-unknown"]);
+    assert_eq!(least.verdict, Verdict::Trusted, "the account that the guide asks for is no reason for amber");
     report.ban = Some(Ban { enabled: true, threshold: -1 });
     assert!(codes(&check_up(&report)).contains(&"home-account-ban-off"));
     report.account = None;
