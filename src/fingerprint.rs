@@ -115,6 +115,10 @@ digest!(
     /// certificate and its precertificate.
     TbsSha256, 32, Sha256
 );
+digest!(
+    /// SHA-256 over the number that an account has in its Home Assistant: by it a home is told from another one that answers at the same place.
+    AccountId, 32, Sha256
+);
 
 impl SpkiSha256 {
     /// Reads hex in any form, and base64 as in `sha256/…=` or `pin-sha256="…"` of RFC 7469.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, Host};
 use crate::certificate::Certificate;
-use crate::fingerprint::{CertificateSha1, CertificateSha256, Fingerprint, SpkiSha256};
+use crate::fingerprint::{AccountId, CertificateSha1, CertificateSha256, Fingerprint, SpkiSha256};
 use crate::home_assistant::conversation::{Cloud, HomeCertificate};
 use crate::issuance::Serial;
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
@@ -109,6 +109,9 @@ pub struct HomeWord {
     pub first_told: Timestamp,
     /// When it was told of last.
     pub last_told: Timestamp,
+    /// The account that it was told to. Later words have to be told to the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
 }
 
 /// Home Assistant renews when 25 days are left; five more for a clock, and for renewals by hand.
@@ -174,18 +177,31 @@ impl Silence {
 
 /// The home that was asked is not the one of this address. Nothing of what it told is taken over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the home holds a certificate for {told}, not for {guarded}: it is another home")]
-pub struct OtherHome {
-    /// For what its certificate is, safe to show.
-    pub told: String,
-    /// The address of the record.
-    pub guarded: Host,
+#[non_exhaustive]
+pub enum OtherHome {
+    /// Its certificate is for another host.
+    #[error("the home holds a certificate for {told}, not for {guarded}: it is another home")]
+    Host {
+        /// For what its certificate is, safe to show.
+        told: String,
+        /// The address of the record.
+        guarded: Host,
+    },
+    /// The token's account is another than the one of the home's first word. Over plain HTTP nothing else tells the home from a stranger who answers in its place:
+    /// the account's number is known to those alone who were once shown it.
+    #[error(
+        "the account behind the token is another than before: it is another home, or another account was made"
+    )]
+    Account,
 }
 
 impl OtherHome {
     /// The stable code of the error, for scripts.
     pub fn code(&self) -> &'static str {
-        "home-other-host"
+        match self {
+            Self::Host { .. } => "home-other-host",
+            Self::Account => "home-other-account",
+        }
     }
 }
 
@@ -368,6 +384,13 @@ impl SiteRecord {
         }
     }
 
+    /// The user has given another account, or set the home up anew: the next word may be told to any.
+    pub fn forget_account(&mut self) {
+        if let Some(word) = &mut self.home {
+            word.account = None;
+        }
+    }
+
     fn is_told(&self, leaf: &Certificate) -> bool {
         self.home.as_ref().is_some_and(|word| word.fingerprint == leaf.sha1())
     }
@@ -404,8 +427,13 @@ impl SiteRecord {
     /// seen on the line is in doubt.
     ///
     /// # Errors
-    /// [`OtherHome`] where the certificate is not for the address of this record.
-    pub fn hear(&mut self, cloud: Option<&Cloud>, at: Timestamp) -> Result<Heard, OtherHome> {
+    /// [`OtherHome`] where the certificate is not for the address of this record, or another home answered than before.
+    pub fn hear(
+        &mut self,
+        cloud: Option<&Cloud>,
+        account: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<Heard, OtherHome> {
         let Some(cloud) = cloud else { return Ok(Heard::Nothing(Silence::NoCloud)) };
         if !cloud.logged_in {
             return Ok(Heard::Nothing(Silence::LoggedOut));
@@ -416,7 +444,11 @@ impl SiteRecord {
         let names = hosts(certificate);
         if !names.contains(&self.address.host) {
             let told = certificate.common_name.clone();
-            return Err(OtherHome { told, guarded: self.address.host.clone() });
+            return Err(OtherHome::Host { told, guarded: self.address.host.clone() });
+        }
+        let known = self.home.as_ref().and_then(|word| word.account);
+        if known.is_some() && known != account {
+            return Err(OtherHome::Account);
         }
         let HomeCertificate { fingerprint, not_after, .. } = *certificate;
         let before = self.home.take();
@@ -426,7 +458,7 @@ impl SiteRecord {
             Some(_) => Heard::Other,
         };
         let first_told = before.filter(|_| heard == Heard::Same).map_or(at, |word| word.first_told.min(at));
-        self.home = Some(HomeWord { fingerprint, names, not_after, first_told, last_told: at });
+        self.home = Some(HomeWord { fingerprint, names, not_after, first_told, last_told: at, account });
         self.settle(at);
         Ok(heard)
     }

@@ -15,11 +15,11 @@ use std::sync::LazyLock;
 use doorlight::chain::Chain;
 use doorlight::evidence::{Check, Code};
 use doorlight::examination::Site;
-use doorlight::fingerprint::Fingerprint;
+use doorlight::fingerprint::{AccountId, Fingerprint};
 use doorlight::home_assistant::conversation::{Cloud, HomeCertificate};
 use doorlight::pins::Pins;
 use doorlight::report::Report;
-use doorlight::site::{Continuity, Heard, KeyHabit, Origin, Silence, SiteRecord};
+use doorlight::site::{Continuity, Heard, KeyHabit, Origin, OtherHome, Silence, SiteRecord};
 use doorlight::verdict::Verdict;
 use doorlight_lab::authority::{Authority, KeyShape, Order, Scts, key};
 use doorlight_lab::scenario::{HOST, Lab};
@@ -365,8 +365,12 @@ fn cloud(chain: &Chain) -> Cloud {
     }
 }
 
+fn account() -> AccountId {
+    AccountId::of(b"d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0")
+}
+
 fn hear(record: &mut SiteRecord, chain: &Chain, at: OffsetDateTime) -> Heard {
-    record.hear(Some(&cloud(chain)), timestamp(at)).unwrap()
+    record.hear(Some(&cloud(chain)), Some(account()), timestamp(at)).unwrap()
 }
 
 fn step_of(lifetime: i64) -> Step {
@@ -567,8 +571,13 @@ fn another_home_is_refused_and_a_silent_one_changes_nothing() {
     let certificate = other.certificate.as_mut().unwrap();
     (certificate.common_name, certificate.names) =
         ("other.ui.nabu.test".into(), vec!["*.nabu.test".into(), format!("x{HOST}")]);
-    let error = record.hear(Some(&other), timestamp(now)).unwrap_err();
-    assert_eq!((error.code(), error.told.as_str()), ("home-other-host", "other.ui.nabu.test"));
+    let error = record.hear(Some(&other), Some(account()), timestamp(now)).unwrap_err();
+    assert!(matches!(error, OtherHome::Host { ref told, .. } if told == "other.ui.nabu.test"));
+    // Somebody who answers in the home's place does not know the account's number.
+    for stranger in [None, Some(AccountId::of(b"another"))] {
+        let error = record.hear(Some(&cloud(&home)), stranger, timestamp(now)).unwrap_err();
+        assert_eq!(error, OtherHome::Account);
+    }
     // The remote domain alone does not make it the home of that name.
     assert_eq!(other.remote_domain.as_deref(), Some(HOST));
     let silent = |change: fn(&mut Cloud)| {
@@ -581,13 +590,17 @@ fn another_home_is_refused_and_a_silent_one_changes_nothing() {
     for (cloud, silence) in
         [(None, Silence::NoCloud), (Some(&out), Silence::LoggedOut), (Some(&none), Silence::NoCertificate)]
     {
-        assert_eq!(record.hear(cloud, timestamp(now)), Ok(Heard::Nothing(silence)));
+        assert_eq!(record.hear(cloud, Some(account()), timestamp(now)), Ok(Heard::Nothing(silence)));
     }
     assert_eq!(record, before);
     // Where the remote address is a further name of the certificate, that is enough.
     let mut further = cloud(&home);
     further.certificate.as_mut().unwrap().common_name = "abc.ui.nabu.test".into();
-    assert_eq!(record.hear(Some(&further), timestamp(now)), Ok(Heard::Same));
+    assert_eq!(record.hear(Some(&further), Some(account()), timestamp(now)), Ok(Heard::Same));
+    record.forget_account();
+    let another = Some(AccountId::of(b"another"));
+    assert_eq!(record.hear(Some(&further), another, timestamp(now)), Ok(Heard::Same));
+    assert_eq!(record.hear(Some(&further), Some(account()), timestamp(now)), Err(OtherHome::Account));
 }
 
 #[test]

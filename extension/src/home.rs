@@ -20,7 +20,7 @@ use doorlight::home_assistant::check_up::{CheckUp, Override};
 use doorlight::home_assistant::conversation::{Conversation, ConversationError, HomeReport, Step, Token};
 use doorlight::home_assistant::local::LocalAddress;
 use doorlight::report::{CertificateReport, Report};
-use doorlight::site::Heard;
+use doorlight::site::{Heard, OtherHome};
 use doorlight::text::printable;
 use doorlight::time::Timestamp;
 use doorlight_browser::now;
@@ -96,49 +96,39 @@ impl Asked {
 }
 
 /// Why nothing was heard from a home.
-struct Unheard {
-    /// The stable code; the text is `trouble_CODE` in the locale files.
-    code: String,
-    detail: String,
-    /// True where the home refused the token.
-    is_refused: bool,
+enum Unheard {
+    /// Nobody answered, or not to the end.
+    Silent,
+    /// What answers does not talk as a home does, or refused the token.
+    Failed(ConversationError),
 }
 
 /// One conversation with a home. The connection is closed with it, however it ends.
-async fn talk(place: &LocalAddress, token: Option<&str>, limit: Duration) -> Result<HomeReport, Unheard> {
-    let unheard = |code: &str, detail: String| Unheard { code: code.into(), detail, is_refused: false };
-    // One that was kept in a form that is none is the same as none.
-    let mut conversation = Conversation::new(token.and_then(|token| token.parse().ok()));
-    let mut socket = WebSocket::open(&place.websocket_url())
-        .map_err(|error| unheard("home-unreachable", error.to_string()))?;
+async fn talk(
+    conversation: &mut Conversation,
+    place: &LocalAddress,
+    limit: Duration,
+) -> Result<HomeReport, Unheard> {
+    let mut socket = WebSocket::open(&place.websocket_url()).map_err(|_| Unheard::Silent)?;
     let talking = async {
         loop {
             let text = match socket.next().await {
                 Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Bytes(_))) => {
-                    return Err(unheard("home-message-malformed", "binary".into()));
-                }
-                Some(Err(error)) => return Err(unheard("home-unreachable", error.to_string())),
-                None => return Err(unheard("home-unreachable", place.to_string())),
+                Some(Ok(Message::Bytes(_)) | Err(_)) | None => return Err(Unheard::Silent),
             };
-            match conversation.hear(&text) {
-                Ok(Step::Wait) => {}
-                Ok(Step::Say(text)) => {
-                    let said = socket.send(Message::Text(text)).await;
-                    said.map_err(|error| unheard("home-unreachable", error.to_string()))?;
+            match conversation.hear(&text).map_err(Unheard::Failed)? {
+                Step::Wait => {}
+                Step::Say(text) => {
+                    socket.send(Message::Text(text)).await.map_err(|_| Unheard::Silent)?;
                 }
-                Ok(Step::Done(report)) => return Ok(*report),
-                Err(error) => {
-                    let is_refused = matches!(error, ConversationError::TokenRefused { .. });
-                    return Err(Unheard { is_refused, ..unheard(error.code(), error.to_string()) });
-                }
+                Step::Done(report) => return Ok(*report),
             }
         }
     };
     let limit = TimeoutFuture::new(u32::try_from(limit.as_millis()).unwrap_or(u32::MAX));
     match select(core::pin::pin!(talking), limit).await {
         Either::Left((result, _)) => result,
-        Either::Right(_) => Err(unheard("home-unreachable", place.to_string())),
+        Either::Right(_) => Err(Unheard::Silent),
     }
 }
 
@@ -179,6 +169,7 @@ impl Keeper {
         if let Some(token) = token.filter(|token| !token.is_empty()) {
             token.parse::<Token>().map_err(|error| refused(error.code(), error.to_string()))?;
         }
+        let is_new_token = token.is_some();
         let unstored = |error: api::ApiError| refused("not-stored", error.to_string());
         let token = match token {
             Some(token) => Some(token.to_owned()).filter(|token| !token.is_empty()),
@@ -192,6 +183,9 @@ impl Keeper {
         settings.homes.insert(address.clone(), LocalHome { local: place.to_string(), keeps_token });
         store::save_settings(&settings).await.map_err(unstored)?;
         self.kept.borrow_mut().settings = settings;
+        if is_new_token {
+            self.change_pins(|pins| pins.site_mut(address).forget_account()).await;
+        }
         self.change_asked(address, |asked| asked.trouble = None).await;
         self.set_audit_alarm().await;
         self.ask_home_and_decide(address).await;
@@ -248,28 +242,50 @@ impl Keeper {
             let missing = trouble("home-permission-missing", place.to_string());
             return self.change_asked(address, |asked| asked.trouble = missing).await;
         }
-        let token = store::load_token(address).await;
+        let Some(table) = self.believed.borrow().advisories.clone() else { return };
+        let host = Some(address.host.clone());
+        // A token that was kept in a form that is none is the same as none.
+        let token = store::load_token(address).await.and_then(|token| token.parse::<Token>().ok());
+        let mut conversation = Conversation::new(token);
         let tried = now();
-        let talked = talk(&place, token.as_deref(), limit).await;
+        let talked = talk(&mut conversation, &place, limit).await;
         let at = now();
         let report = match talked {
             Ok(report) => report,
-            Err(unheard) => {
-                if unheard.is_refused {
+            Err(Unheard::Silent) => {
+                // What it said before stands: away from home this is how it always ends.
+                let silent = trouble("home-unreachable", place.to_string());
+                return self
+                    .change_asked(address, |asked| {
+                        asked.tried = Some(tried);
+                        asked.trouble = silent;
+                    })
+                    .await;
+            }
+            Err(Unheard::Failed(error)) => {
+                let is_refused = matches!(error, ConversationError::TokenRefused { .. });
+                if is_refused {
                     // First of all: whatever happens next, this token is never sent again.
                     let _ = self.noted(store::forget_token(address).await);
                     self.note(Some(address), Event::HomeRefused, String::new()).await;
                 }
-                let unheard = trouble(&unheard.code, unheard.detail);
+                let failed = trouble(error.code(), error.to_string());
+                let check_up = CheckUp::failed(at, host, place, &conversation, &error, &table);
                 return self
                     .change_asked(address, |asked| {
                         asked.tried = Some(tried);
-                        asked.trouble = unheard;
+                        asked.trouble = failed;
+                        // A stranger in the home's place must not make its version look better, or worse.
+                        if is_refused {
+                            asked.check_up = Some(check_up);
+                        }
                     })
                     .await;
             }
         };
-        let heard = self.change_pins(|pins| pins.site_mut(address).hear(report.cloud.as_ref(), at)).await;
+        let account = report.account.as_ref().and_then(|account| account.id);
+        let heard =
+            self.change_pins(|pins| pins.site_mut(address).hear(report.cloud.as_ref(), account, at)).await;
         // Pins that cannot be read are told of elsewhere.
         let refused = match &heard {
             Some(Err(error)) => trouble(error.code(), error.to_string()),
@@ -278,9 +294,16 @@ impl Keeper {
         if matches!(heard, Some(Ok(Heard::First | Heard::Other))) {
             self.note(Some(address), Event::HomeConfirmed, String::new()).await;
         }
-        let Some(table) = self.believed.borrow().advisories.clone() else { return };
-        let host = Some(address.host.clone());
         let check_up = CheckUp::new(at, host, place, &report, heard.as_ref(), &table);
+        if matches!(heard, Some(Err(OtherHome::Account))) {
+            // Nothing of what a stranger said.
+            return self
+                .change_asked(address, |asked| {
+                    asked.tried = Some(tried);
+                    asked.trouble = refused;
+                })
+                .await;
+        }
         self.change_asked(address, |asked| {
             asked.tried = Some(tried);
             asked.answered = Some(at);

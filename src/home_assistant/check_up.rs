@@ -376,9 +376,10 @@ fn word_evidence(report: &HomeReport, word: Option<&Result<Heard, OtherHome>>) -
         Evidence::new(Code::HomeSaysNothing).with("because", why).with("status", status)
     };
     match (word, certificate) {
-        (Some(Err(other)), _) => Evidence::new(Code::HomeOtherHost)
-            .with("told", other.told.as_str())
-            .with("guarded", other.guarded.as_str()),
+        (Some(Err(OtherHome::Host { told, guarded })), _) => {
+            Evidence::new(Code::HomeOtherHost).with("told", told.as_str()).with("guarded", guarded.as_str())
+        }
+        (Some(Err(OtherHome::Account)), _) => Evidence::new(Code::HomeOtherAccount),
         (Some(Ok(Heard::Nothing(silence))), _) => silent(silence.as_str()),
         (_, Some(certificate)) => told(certificate),
         (_, None) => silent(match cloud {

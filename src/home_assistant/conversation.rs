@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::fingerprint::CertificateSha1;
+use crate::fingerprint::{AccountId, CertificateSha1};
 use crate::home_assistant::version::Version;
 use crate::text::printable;
 use crate::time::Timestamp;
@@ -133,6 +133,8 @@ pub struct HomeCertificate {
 /// The account that the token belongs to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Account {
+    /// Its number in the home, as a digest: 128 random bits that nobody knows who was never shown them. None where the home does not tell it.
+    pub id: Option<AccountId>,
     /// Its name, safe to show.
     pub name: String,
     /// Whether it may change the home.
@@ -349,6 +351,7 @@ struct RemoteCertificate {
 
 #[derive(Deserialize)]
 struct CurrentUser {
+    id: Option<String>,
     name: Option<String>,
     is_owner: bool,
     is_admin: bool,
@@ -530,6 +533,7 @@ fn account(user: CurrentUser) -> Result<Account, ConversationError> {
     let mfa =
         user.mfa_modules.iter().map(|one| SecondFactor { id: printable(&one.id), enabled: one.enabled });
     Ok(Account {
+        id: user.id.map(|id| AccountId::of(id.as_bytes())),
         name: printable(user.name.as_deref().unwrap_or_default()),
         is_admin: user.is_admin,
         is_owner: user.is_owner,

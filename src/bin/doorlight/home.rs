@@ -30,6 +30,10 @@ pub(crate) struct HomeArguments {
     /// The remote address that this is the home of: what it tells of its certificate is kept with the pins, and its key counts from then on.
     #[arg(long, value_name = "HOST", requires = "token_file")]
     r#for: Option<String>,
+    /// The token is of another account than the one before, or the home was set up anew. Without this the word of another account is refused: away from home somebody
+    /// may answer in the home's place.
+    #[arg(long, requires = "for")]
+    other_account: bool,
     /// Connect here instead of where the name leads; a local address as well.
     #[arg(long, value_name = "IP:PORT")]
     connect: Option<SocketAddr>,
@@ -66,7 +70,10 @@ pub(crate) fn run(arguments: &HomeArguments) -> Result<ExitCode, Failure> {
     let mut unsaved = None;
     let check_up = match websocket::converse(&mut conversation, &asked, arguments.connect, trust) {
         Ok(report) => {
-            let word = guarded.as_ref().map(|guarded| keep(guarded, &report, at)).transpose();
+            let word = guarded
+                .as_ref()
+                .map(|guarded| keep(guarded, &report, arguments.other_account, at))
+                .transpose();
             let word = word.unwrap_or_else(|failure| {
                 unsaved = Some(failure);
                 None
@@ -129,10 +136,19 @@ fn certificates(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
 }
 
 /// Keeps what the home told. No record is made where it told nothing, or of another address.
-fn keep(guarded: &Address, report: &HomeReport, at: Timestamp) -> Result<Result<Heard, OtherHome>, Failure> {
+fn keep(
+    guarded: &Address,
+    report: &HomeReport,
+    is_other_account: bool,
+    at: Timestamp,
+) -> Result<Result<Heard, OtherHome>, Failure> {
     store::update(|pins| {
         let mut site = pins.site(guarded).cloned().unwrap_or_else(|| SiteRecord::new(guarded.clone()));
-        let heard = site.hear(report.cloud.as_ref(), at);
+        if is_other_account {
+            site.forget_account();
+        }
+        let account = report.account.as_ref().and_then(|account| account.id);
+        let heard = site.hear(report.cloud.as_ref(), account, at);
         if matches!(heard, Ok(Heard::First | Heard::Same | Heard::Other)) {
             *pins.site_mut(guarded) = site;
         }

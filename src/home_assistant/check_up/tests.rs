@@ -1,4 +1,5 @@
 use super::*;
+use crate::fingerprint::AccountId;
 use crate::home_assistant::conversation::{Cloud, SecondFactor};
 use crate::site::Silence;
 use crate::time::DAY;
@@ -28,6 +29,7 @@ fn report(version: &str) -> HomeReport {
             }),
         }),
         account: Some(Account {
+            id: Some(AccountId::of(b"d0")),
             name: "Doorlight".into(),
             is_admin: false,
             is_owner: false,
@@ -143,7 +145,8 @@ fn an_override_ends_with_the_first_weakness_that_was_not_known() {
 #[test]
 fn what_the_home_tells_of_its_certificate() {
     let all = report("2026.11.1");
-    let other = Err(OtherHome { told: "b.ui.nabu.casa".into(), guarded: "a.ui.nabu.casa".parse().unwrap() });
+    let other =
+        Err(OtherHome::Host { told: "b.ui.nabu.casa".into(), guarded: "a.ui.nabu.casa".parse().unwrap() });
     let told = |report: &HomeReport, word: Option<Result<Heard, OtherHome>>| {
         codes(&CheckUp::new(now(), None, asked(), report, word.as_ref(), &table()))[1]
     };
