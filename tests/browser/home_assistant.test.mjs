@@ -73,9 +73,10 @@ for (const kind of KINDS) {
         const askHome = () => own.ask({ ask: "ask-home", address: address() });
         const code = ({ report }, check) => report.evidence.find((one) => one.check === check)?.code;
         const findings = ({ home }) => home.check_up.evidence.map(({ code }) => code);
-        /** Guards it anew, with nothing known. */
+        /** Another browser, with nothing known: an address that is guarded no longer loses its permission in Firefox, and headless nobody can give it back. */
         const afresh = async () => {
-            await own.ask({ ask: "unguard", address: address() });
+            await own.close();
+            own = await launch(kind, lab, { hasWatch: true });
             await home.up();
             await home.holds("good");
             await lab.present("good");
@@ -100,7 +101,8 @@ for (const kind of KINDS) {
             await home.setTwoFactor(false);
             const off = await askHome();
             assert.equal(off.home.check_up.version, home.version);
-            assert.ok(findings(off).includes("home-account-two-factor-off"), findings(off).join());
+            // An account of the least privilege need have none.
+            assert.ok(findings(off).includes("home-account-two-factor-unseen"), findings(off).join());
             // 2025.4.4 is older than what is known against it by now.
             assert.ok(findings(off).includes("home-version-advisory"), findings(off).join());
             await home.setTwoFactor(true);
@@ -154,7 +156,7 @@ for (const kind of KINDS) {
                 return status.light === "danger" && status;
             }, { within: 20_000, why: "Danger" });
             assert.equal(code(status, "home"), "home-other-certificate");
-            assert.equal(code(status, "pin"), "pin-new-key");
+            assert.match(code(status, "pin"), /^pin-new-key/);
             await until(() => page.evaluate(() => document.body.innerText.includes("your home says this is not its certificate")), { within: 20_000 });
             assertOnlyProbes(await lab.requests());
             await page.close();
