@@ -281,7 +281,7 @@ for (const kind of KINDS) {
             await near.goto(home.local);
             assert.ok((await where(near)).startsWith(home.local));
             await near.close();
-            await until(() => page.evaluate(() => document.querySelector(".risk .button")));
+            await until(() => page.evaluate(() => Boolean(document.querySelector(".risk .button"))));
             await page.evaluate(() => document.querySelector(".risk .button").click());
             await until(async () => (await where(page)) === `${lab.home}/lovelace`, { why: "through, at one's own risk" });
             status = await again();
