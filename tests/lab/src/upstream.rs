@@ -14,13 +14,14 @@ const TURN: Duration = Duration::from_millis(2);
 
 /// Passes one request on, and all that comes back until the server ends it; a WebSocket both ways, byte by byte. The connection is over then.
 ///
-/// `socket` is what `stream` stands on, `buffer` what came after the request.
+/// `socket` is what `stream` stands on, `buffer` what came after the request. `heard` is told how many bytes a WebSocket brought, each time.
 pub fn pass_on(
     mut stream: impl Read + Write,
     socket: &TcpStream,
     request: &Request,
     buffer: &[u8],
     upstream: SocketAddr,
+    heard: impl Fn(usize),
 ) -> io::Result<()> {
     let mut server = TcpStream::connect(upstream)?;
     server.set_nodelay(true)?;
@@ -28,7 +29,7 @@ pub fn pass_on(
     server.write_all(&request.body)?;
     if request.wants_websocket() {
         server.write_all(buffer)?;
-        let ended = both_ways(&mut stream, socket, &mut server);
+        let ended = both_ways(&mut stream, socket, &mut server, heard);
         let _ = server.shutdown(Shutdown::Both);
         ended
     } else {
@@ -56,24 +57,36 @@ fn head(request: &Request) -> io::Result<Vec<u8>> {
 }
 
 /// TLS is read and written by the same hands, so the two sides take turns.
-fn both_ways(client: &mut (impl Read + Write), socket: &TcpStream, server: &mut TcpStream) -> io::Result<()> {
+fn both_ways(
+    client: &mut (impl Read + Write),
+    socket: &TcpStream,
+    server: &mut TcpStream,
+    heard: impl Fn(usize),
+) -> io::Result<()> {
     socket.set_read_timeout(Some(TURN))?;
     server.set_read_timeout(Some(TURN))?;
-    while carry(client, server)? && carry(server, client)? {}
+    while let Some(count) = carry(client, server)? {
+        if count > 0 {
+            heard(count);
+        }
+        if carry(server, client)?.is_none() {
+            break;
+        }
+    }
     Ok(())
 }
 
-/// Carries over what is there by now. False where there is no more to come.
-fn carry(from: &mut impl Read, to: &mut impl Write) -> io::Result<bool> {
+/// Carries over what is there by now, and says how many bytes. None where there is no more to come.
+fn carry(from: &mut impl Read, to: &mut impl Write) -> io::Result<Option<usize>> {
     let mut part = [0; 16_384];
     match from.read(&mut part) {
-        Ok(0) => Ok(false),
+        Ok(0) => Ok(None),
         Ok(count) => {
             to.write_all(&part[..count])?;
             to.flush()?;
-            Ok(true)
+            Ok(Some(count))
         }
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(Some(0)),
         Err(error) => Err(error),
     }
 }

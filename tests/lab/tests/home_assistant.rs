@@ -280,6 +280,9 @@ fn a_real_server_can_answer_behind_the_homes_tls() {
     assert_eq!(hear(&mut socket)["type"], "auth_ok");
     say(&mut socket, &json!({"id": 1, "type": "doorlight/".to_owned() + &"x".repeat(100_000)}));
     assert_eq!(hear(&mut socket)["error"]["code"], "unknown_command");
+    let seen = driver.command(json!({"do": "requests"}))["requests"].clone();
+    let passed_on = seen[2]["messages"][0].as_str().unwrap();
+    assert!(seen[2]["websocket"] == true && passed_on.ends_with("bytes, passed on"), "{passed_on}");
     // Whoever was let in before is not let stay.
     driver.command(json!({"do": "present", "name": "good"}));
     assert!(socket.read().is_err());
