@@ -75,8 +75,16 @@ export async function logInOn(page, user) {
     const input = (wanted) =>
         until(async () => (await findInput(page, wanted)).asElement(), { within: 30_000, why: `the field ${wanted}` });
     const type = async (wanted, text) => {
-        await (await input(wanted)).click();
-        await page.keyboard.type(text);
+        // The form is drawn anew while its parts arrive, and what was typed into the old field is gone.
+        await until(
+            async () => {
+                const field = await input(wanted);
+                await field.click({ count: 3 });
+                await page.keyboard.type(text);
+                return (await (await input(wanted)).evaluate(({ value }) => value)) === text;
+            },
+            { within: 30_000, why: `${wanted} is typed` },
+        );
     };
     await type("username", user.username);
     await type("password", user.password);
