@@ -12,7 +12,7 @@ const REMOTE: &str = "203.0.113.7";
 /// How long one side of a WebSocket is listened to before it is the other's turn.
 const TURN: Duration = Duration::from_millis(2);
 
-/// Passes one request on, and all that comes back until the server ends it; a WebSocket both ways, byte by byte. The connection is over then.
+/// Passes one request on, and what comes back; a WebSocket both ways, byte by byte. True where the client's connection can be used again.
 ///
 /// `socket` is what `stream` stands on, `buffer` what came after the request. `heard` is told how many bytes a WebSocket brought, each time.
 pub fn pass_on(
@@ -22,7 +22,7 @@ pub fn pass_on(
     buffer: &[u8],
     upstream: SocketAddr,
     heard: impl Fn(usize),
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let mut server = TcpStream::connect(upstream)?;
     server.set_nodelay(true)?;
     server.write_all(&head(request)?)?;
@@ -31,11 +31,49 @@ pub fn pass_on(
         server.write_all(buffer)?;
         let ended = both_ways(&mut stream, socket, &mut server, heard);
         let _ = server.shutdown(Shutdown::Both);
-        ended
+        ended.map(|()| false)
     } else {
-        io::copy(&mut server, &mut stream)?;
-        stream.flush()
+        let is_whole = hand_back(&mut server, &mut stream, request.method == "HEAD")?;
+        stream.flush()?;
+        Ok(is_whole && !request.is_last())
     }
+}
+
+/// Hands the server's answer back. Where it says how long it is, it does not say any more that the connection ends; a browser that loads hundreds of files
+/// would shake hands for each. True then.
+fn hand_back(server: &mut TcpStream, client: &mut impl Write, is_head_only: bool) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    let mut part = [0; 16_384];
+    let length = loop {
+        let count = server.read(&mut part)?;
+        if count == 0 {
+            break None;
+        }
+        bytes.extend_from_slice(&part[..count]);
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut answer = httparse::Response::new(&mut headers);
+        if let httparse::Status::Complete(end) = answer.parse(&bytes).map_err(io::Error::other)? {
+            let named =
+                |name| answer.headers.iter().find(move |header| header.name.eq_ignore_ascii_case(name));
+            let is_empty = is_head_only || matches!(answer.code, Some(204 | 304));
+            let length = named("content-length")
+                .and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
+            break if is_empty { Some(0) } else { length }.map(|length: usize| (end, length));
+        }
+    };
+    let Some((end, length)) = length else {
+        client.write_all(&bytes)?;
+        io::copy(server, client)?;
+        return Ok(false);
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]);
+    let kept =
+        head.split_inclusive("\r\n").filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+    client.write_all(kept.collect::<String>().as_bytes())?;
+    client.write_all(&bytes[end..])?;
+    let left = length.saturating_sub(bytes.len() - end);
+    io::copy(&mut server.take(left.try_into().map_err(io::Error::other)?), client)?;
+    Ok(true)
 }
 
 /// The request as the server gets it: it is told who asks, and to end the connection after its answer.
