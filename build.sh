@@ -11,6 +11,7 @@ usage() {
 ./build.sh run ARGUMENTS…       run the command line
 ./build.sh test                 everything that has to be green: format, lints, licences, tests, wasm and its size, both browsers
 ./build.sh test-browsers        the browser tests alone
+./build.sh test-home            against a real Home Assistant, which is installed for it (Python 3.13; half a gigabyte, once)
 ./build.sh package              both packages of the extension, in target/package
 ./build.sh bench                speed and size, as ratios against pkijs, OpenSSL and a browser without the extension
 ./build.sh soak [MINUTES]       a long day in each browser, thirty minutes each
@@ -100,6 +101,16 @@ run() {
 test_browsers() {
     say "real browsers: $(chromium --version 2>/dev/null), $(firefox-esr --version 2>/dev/null)"
     node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.mjs
+}
+
+# With a real Home Assistant: what it answers is what was written down of it, and what is tested with the lab's double elsewhere holds with it too.
+test_home() {
+    say "a real Home Assistant"
+    DOORLIGHT_HOME_ASSISTANT=$(tests/home/install)
+    export DOORLIGHT_HOME_ASSISTANT
+    tests/home/record --check
+    node --test --test-concurrency=1 --test-reporter=spec tests/home/*.test.mjs
+    say "all green with Home Assistant $("$DOORLIGHT_HOME_ASSISTANT" --version)"
 }
 
 # The same bytes from the same sources: files in order, with one date, without anything of this machine.
@@ -217,6 +228,7 @@ case $command in
     run) run "$@" ;;
     test) test_all ;;
     test-browsers) build_for_browsers; test_browsers ;;
+    test-home) build_for_browsers; test_home ;;
     package) package ;;
     soak) build_for_browsers; for browser in chromium firefox; do node tests/browser/soak.mjs "${1:-30}" "$browser"; done ;;
     screenshots) build_for_browsers; node tests/browser/screenshots.mjs docs/images ;;

@@ -57,6 +57,52 @@ export function holding(pem, more = {}) {
     };
 }
 
+/** In a page: the first input of this name or type, also inside shadow roots. */
+const findInput = (page, wanted) =>
+    page.evaluateHandle((wanted) => {
+        const find = (root) => {
+            for (const element of root.querySelectorAll("*")) {
+                if (element.tagName === "INPUT" && (element.name === wanted || element.type === wanted)) return element;
+                const inside = element.shadowRoot && find(element.shadowRoot);
+                if (inside) return inside;
+            }
+        };
+        return find(document) ?? null;
+    }, wanted);
+
+/** Logs in on the real frontend's login page that a tab shows, and stays logged in. */
+export async function logInOn(page, user) {
+    const input = (wanted) =>
+        until(async () => (await findInput(page, wanted)).asElement(), { within: 30_000, why: `the field ${wanted}` });
+    const type = async (wanted, text) => {
+        // The form is drawn anew while its parts arrive, and what was typed into the old field is gone.
+        await until(
+            async () => {
+                const field = await input(wanted);
+                await field.click({ count: 3 });
+                await page.keyboard.type(text);
+                return (await (await input(wanted)).evaluate(({ value }) => value)) === text;
+            },
+            { within: 30_000, why: `${wanted} is typed` },
+        );
+    };
+    await type("username", user.username);
+    await type("password", user.password);
+    await (await input("checkbox")).evaluate((box) => box.checked || box.click());
+    await page.keyboard.press("Enter");
+    if (user.secret) {
+        await type("code", totp(user.secret));
+        await page.keyboard.press("Enter");
+    }
+}
+
+/** The name of who is logged in on the frontend that a tab shows. */
+export const whoIsIn = (page) =>
+    until(() => page.evaluate(() => document.querySelector("home-assistant")?.hass?.user?.name), {
+        within: 30_000,
+        why: "the frontend is logged in",
+    });
+
 /** A WebSocket of Home Assistant: frames one after the other, as text. */
 export class Connection {
     #socket;

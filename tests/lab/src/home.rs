@@ -134,7 +134,12 @@ impl Host {
                 && let Some(server) = self.mood.upstream()
                 && self.mood.redirect_of(request.path()).is_none()
             {
-                return upstream::pass_on(stream, socket, &request, &buffer, server);
+                // What is said in a WebSocket is not taken apart; that something was said is written down.
+                let heard = |count| self.journal.add_message(n, &format!("{count} bytes, passed on"));
+                if !upstream::pass_on(&mut stream, socket, &request, &buffer, server, heard)? {
+                    break;
+                }
+                continue;
             }
             if upgrades {
                 return self.chat(stream, &request, buffer, n).map_err(io::Error::other);

@@ -12,29 +12,68 @@ const REMOTE: &str = "203.0.113.7";
 /// How long one side of a WebSocket is listened to before it is the other's turn.
 const TURN: Duration = Duration::from_millis(2);
 
-/// Passes one request on, and all that comes back until the server ends it; a WebSocket both ways, byte by byte. The connection is over then.
+/// Passes one request on, and what comes back; a WebSocket both ways, byte by byte. True where the client's connection can be used again.
 ///
-/// `socket` is what `stream` stands on, `buffer` what came after the request.
+/// `socket` is what `stream` stands on, `buffer` what came after the request. `heard` is told how many bytes a WebSocket brought, each time.
 pub fn pass_on(
     mut stream: impl Read + Write,
     socket: &TcpStream,
     request: &Request,
     buffer: &[u8],
     upstream: SocketAddr,
-) -> io::Result<()> {
+    heard: impl Fn(usize),
+) -> io::Result<bool> {
     let mut server = TcpStream::connect(upstream)?;
     server.set_nodelay(true)?;
     server.write_all(&head(request)?)?;
     server.write_all(&request.body)?;
     if request.wants_websocket() {
         server.write_all(buffer)?;
-        let ended = both_ways(&mut stream, socket, &mut server);
+        let ended = both_ways(&mut stream, socket, &mut server, heard);
         let _ = server.shutdown(Shutdown::Both);
-        ended
+        ended.map(|()| false)
     } else {
-        io::copy(&mut server, &mut stream)?;
-        stream.flush()
+        let is_whole = hand_back(&mut server, &mut stream, request.method == "HEAD")?;
+        stream.flush()?;
+        Ok(is_whole && !request.is_last())
     }
+}
+
+/// Hands the server's answer back. Where it says how long it is, it does not say any more that the connection ends; a browser that loads hundreds of files
+/// would shake hands for each. True then.
+fn hand_back(server: &mut TcpStream, client: &mut impl Write, is_head_only: bool) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    let mut part = [0; 16_384];
+    let length = loop {
+        let count = server.read(&mut part)?;
+        if count == 0 {
+            break None;
+        }
+        bytes.extend_from_slice(&part[..count]);
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut answer = httparse::Response::new(&mut headers);
+        if let httparse::Status::Complete(end) = answer.parse(&bytes).map_err(io::Error::other)? {
+            let named =
+                |name| answer.headers.iter().find(move |header| header.name.eq_ignore_ascii_case(name));
+            let is_empty = is_head_only || matches!(answer.code, Some(204 | 304));
+            let length = named("content-length")
+                .and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
+            break if is_empty { Some(0) } else { length }.map(|length: usize| (end, length));
+        }
+    };
+    let Some((end, length)) = length else {
+        client.write_all(&bytes)?;
+        io::copy(server, client)?;
+        return Ok(false);
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]);
+    let kept =
+        head.split_inclusive("\r\n").filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+    client.write_all(kept.collect::<String>().as_bytes())?;
+    client.write_all(&bytes[end..])?;
+    let left = length.saturating_sub(bytes.len() - end);
+    io::copy(&mut server.take(left.try_into().map_err(io::Error::other)?), client)?;
+    Ok(true)
 }
 
 /// The request as the server gets it: it is told who asks, and to end the connection after its answer.
@@ -56,24 +95,36 @@ fn head(request: &Request) -> io::Result<Vec<u8>> {
 }
 
 /// TLS is read and written by the same hands, so the two sides take turns.
-fn both_ways(client: &mut (impl Read + Write), socket: &TcpStream, server: &mut TcpStream) -> io::Result<()> {
+fn both_ways(
+    client: &mut (impl Read + Write),
+    socket: &TcpStream,
+    server: &mut TcpStream,
+    heard: impl Fn(usize),
+) -> io::Result<()> {
     socket.set_read_timeout(Some(TURN))?;
     server.set_read_timeout(Some(TURN))?;
-    while carry(client, server)? && carry(server, client)? {}
+    while let Some(count) = carry(client, server)? {
+        if count > 0 {
+            heard(count);
+        }
+        if carry(server, client)?.is_none() {
+            break;
+        }
+    }
     Ok(())
 }
 
-/// Carries over what is there by now. False where there is no more to come.
-fn carry(from: &mut impl Read, to: &mut impl Write) -> io::Result<bool> {
+/// Carries over what is there by now, and says how many bytes. None where there is no more to come.
+fn carry(from: &mut impl Read, to: &mut impl Write) -> io::Result<Option<usize>> {
     let mut part = [0; 16_384];
     match from.read(&mut part) {
-        Ok(0) => Ok(false),
+        Ok(0) => Ok(None),
         Ok(count) => {
             to.write_all(&part[..count])?;
             to.flush()?;
-            Ok(true)
+            Ok(Some(count))
         }
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(Some(0)),
         Err(error) => Err(error),
     }
 }
