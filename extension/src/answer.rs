@@ -285,7 +285,7 @@ async fn standing(keeper: &Rc<Keeper>, address: &Address, trouble: Option<Troubl
         light: keeper.light(address),
         is_guarded,
         is_host_guarded: keeper.is_host_guarded(&address.host),
-        has_permission: api::is_granted(&gate::pattern(&address.host)).await,
+        has_permission: keeper.may_guard(&address.host).await,
         report: report.filter(|_| is_guarded),
         open_until: fresh_until.filter(|_| is_open),
         since: since.filter(|_| is_guarded),
@@ -330,7 +330,7 @@ async fn overview(keeper: &Rc<Keeper>, trouble: Option<Trouble>) -> Overview {
 /// Guards an address. What is open of it already is covered and checked.
 async fn guard(keeper: &Rc<Keeper>, address: &Address) -> Status {
     keeper.read_permissions().await;
-    if !api::is_granted(&gate::pattern(&address.host)).await {
+    if !keeper.may_guard(&address.host).await {
         return status(keeper, address, Some(trouble("permission-missing", address))).await;
     }
     let is_new = keeper.record(address).is_none();
@@ -366,7 +366,7 @@ async fn unguard(keeper: &Rc<Keeper>, address: &Address) -> Option<Trouble> {
     keeper.set_gate().await;
     if !keeper.is_host_guarded(&address.host) {
         // A permission that stays is not asked for again; it does no harm.
-        let _ = api::give_back(&gate::pattern(&address.host)).await;
+        let _ = api::give_back(&keeper.patterns(&address.host)).await;
     }
     keeper.note(Some(address), Event::Unguarded, String::new()).await;
     keeper.set_guard().await.err().map(|error| trouble("gate-not-set", error))
@@ -540,7 +540,7 @@ async fn start_afresh(keeper: &Rc<Keeper>) -> Result<(), Trouble> {
 /// Shows that each part works, and that an attacker with another key would be stopped.
 async fn self_test(keeper: &Rc<Keeper>, address: &Address) -> SelfTest {
     let step = |name: &str, works: bool, detail: String| SelfTestStep { name: name.into(), works, detail };
-    let has_permission = api::is_granted(&gate::pattern(&address.host)).await;
+    let has_permission = keeper.may_guard(&address.host).await;
     let has_gate = match keeper.browser.has_rules() {
         true => gate::is_shut(&address.host).await,
         // The listener is set in the first turn of the background's script, or none of this would run.
@@ -569,7 +569,7 @@ async fn self_test(keeper: &Rc<Keeper>, address: &Address) -> SelfTest {
     };
     SelfTest {
         steps: vec![
-            step("permission", has_permission, gate::pattern(&address.host)),
+            step("permission", has_permission, keeper.patterns(&address.host).join(" ")),
             step("gate", has_gate, String::new()),
             step("veil", has_veil, String::new()),
             step("capture", was_seen, keeper.browser.capture_name().into()),

@@ -157,9 +157,9 @@ pub async fn are_granted(patterns: &[String]) -> bool {
     call("permissions.contains", &[json!({"origins": patterns})]).await == Ok(Value::Bool(true))
 }
 
-/// Gives a host pattern back.
-pub async fn give_back(pattern: &str) -> Result<(), ApiError> {
-    call("permissions.remove", &[json!({"origins": [pattern]})]).await.map(drop)
+/// Gives host patterns back.
+pub async fn give_back(patterns: &[String]) -> Result<(), ApiError> {
+    call("permissions.remove", &[json!({"origins": patterns})]).await.map(drop)
 }
 
 /// A tab, as far as it matters here.

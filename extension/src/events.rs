@@ -355,7 +355,7 @@ pub async fn permissions_changed(keeper: &Rc<Keeper>) {
     // What cannot be set is shown by the self-test and in the options.
     let _ = keeper.set_guard().await;
     for address in keeper.guarded() {
-        if !api::is_granted(&gate::pattern(&address.host)).await {
+        if !keeper.may_guard(&address.host).await {
             keeper.expire(Some(&address)).await;
         }
     }

@@ -10,6 +10,7 @@ use doorlight::address::{Address, Host};
 use serde_json::{Value, json};
 
 use crate::api::{self, ApiError, Rules};
+use crate::pattern::in_url;
 
 /// The page that says what is being checked.
 pub const PAGE: &str = "gate.html";
@@ -33,12 +34,7 @@ const SUBRESOURCES: [&str; 13] = [
     "other",
 ];
 
-/// A host as it stands in URLs.
-fn in_url(host: &Host) -> String {
-    if host.as_str().contains(':') { format!("[{host}]") } else { host.to_string() }
-}
-
-/// The match pattern of a host: every port, with and without encryption, WebSockets too.
+/// The match pattern of a host's pages: every port, with and without encryption.
 pub fn pattern(host: &Host) -> String {
     format!("*://{}/*", in_url(host))
 }

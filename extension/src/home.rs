@@ -207,7 +207,7 @@ impl Keeper {
         let place = local.and_then(|home| LocalHome::place(&home.local, &address.host).ok());
         if let Some(place) = place.filter(|place| !self.is_host_guarded(&place.host)) {
             // A permission that stays is not asked for again; it does no harm.
-            let _ = api::give_back(&LocalHome::pattern(&place)).await;
+            let _ = api::give_back(&[LocalHome::pattern(&place)]).await;
         }
         self.set_audit_alarm().await;
     }

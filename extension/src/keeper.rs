@@ -45,6 +45,7 @@ use crate::journal::{self, Entry, Event};
 use crate::light;
 use crate::log_list;
 use crate::message::{Light, Trouble};
+use crate::pattern;
 use crate::settings::Settings;
 use crate::standing::{Standing, Way, opens};
 use crate::store::{self, Kept};
@@ -259,6 +260,16 @@ impl Keeper {
             *self.granted.borrow_mut() =
                 patterns.iter().filter_map(|pattern| gate::host_of_pattern(pattern)).collect();
         }
+    }
+
+    /// The host patterns that guarding a host takes in this browser.
+    pub fn patterns(&self, host: &Host) -> Vec<String> {
+        pattern::guarding(host, !self.browser.has_rules())
+    }
+
+    /// True where the user has given permission for all of that.
+    pub async fn may_guard(&self, host: &Host) -> bool {
+        api::are_granted(&self.patterns(host)).await
     }
 
     /// The guarded addresses. Where the pins cannot be read, the permissions still tell the hosts.

@@ -13,7 +13,7 @@
 //! | what is kept, and where | [`store`], [`settings`], [`journal`] |
 //! | the pages | [`pages`], and what they ask: [`message`], [`answer`] |
 //! | the toolbar | [`light`] |
-//! | the browser's own interface | [`api`] |
+//! | the browser's own interface | [`api`]; what it is asked for: [`pattern`] |
 //!
 //! `static/background.js` registers the listeners in its first turn, because Chromium loses the event that woke a worker if its listener comes
 //! later, and hands every event to [`background`]. Background and pages are two modules for the browser, made of the features of the same names.
@@ -46,6 +46,7 @@ pub mod message;
 pub mod network;
 #[cfg(feature = "pages")]
 pub mod pages;
+pub mod pattern;
 pub mod settings;
 #[cfg(feature = "background")]
 pub mod standing;

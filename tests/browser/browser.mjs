@@ -45,7 +45,8 @@ function prepared(kind, lab, folder, { isStock, hasWatch }) {
     const extension = join(folder, "extension");
     cpSync(join(process.env.DOORLIGHT_EXTENSION, kind), extension, { recursive: true });
     const manifest = JSON.parse(readFileSync(join(extension, "manifest.json"), "utf8"));
-    if (!isStock) manifest.host_permissions = [`*://${lab.host}/*`];
+    const schemes = kind === "chromium" ? ["*", "ws", "wss"] : ["*"];
+    if (!isStock) manifest.host_permissions = schemes.map((scheme) => `${scheme}://${lab.host}/*`);
     if (hasWatch) {
         manifest.host_permissions.push("http://127.0.0.1/*");
         manifest.permissions.push("notifications");

@@ -37,13 +37,14 @@ describe("the permission prompt, in a window", () => {
                 // Firefox: the prompt's button has a key of its own. Chromium: the first button is Deny, the second Allow.
                 if (kind === "firefox") press("alt+a");
                 else press("Tab", "Return");
-                await until(async () => (await granted()).origins.length === 1, { within: 8000, why: "the permission" }).catch(
+                await until(async () => (await granted()).origins.length > 0, { within: 8000, why: "the permission" }).catch(
                     async (error) => {
                         if (process.env.DOORLIGHT_PICTURES) execFileSync("import", ["-window", "root", `${process.env.DOORLIGHT_PICTURES}/prompt-${kind}.png`]);
                         throw error;
                     },
                 );
-                assert.deepEqual((await granted()).origins, [`*://${lab.host}/*`]);
+                const schemes = kind === "chromium" ? ["*", "ws", "wss"] : ["*"];
+                assert.deepEqual((await granted()).origins.sort(), schemes.map((scheme) => `${scheme}://${lab.host}/*`));
                 await until(async () => (await own.status()).is_guarded, { why: "guarded" });
             } finally {
                 await own.close();

@@ -4,14 +4,14 @@ use doorlight::address::Host;
 use doorlight::home_assistant::local::LocalAddress;
 use wasm_bindgen::JsValue;
 
+use crate::pattern;
 use crate::settings::LocalHome;
 
 use super::browser;
 
 fn of_host(host: &Host) -> JsValue {
-    let host = host.as_str();
-    let pattern = if host.contains(':') { format!("*://[{host}]/*") } else { format!("*://{host}/*") };
-    browser::value(&serde_json::json!({ "origins": [pattern] }))
+    let origins = pattern::guarding(host, browser::is_firefox());
+    browser::value(&serde_json::json!({ "origins": origins }))
 }
 
 /// Asks for the host. Has to be called inside a click: the question is put before this returns.
