@@ -197,6 +197,10 @@ export class HomeAssistant {
         }
     }
 
+    get #isRunning() {
+        return Boolean(this.#child) && this.#child.exitCode === null && this.#child.signalCode === null;
+    }
+
     /** Its local address. */
     get url() {
         return `http://127.0.0.1:${this.port}`;
@@ -207,8 +211,9 @@ export class HomeAssistant {
         return `127.0.0.1:${this.port}`;
     }
 
-    /** Starts again, on the same port and with the same accounts. */
+    /** Starts again, on the same port and with the same accounts. Where it is up, there is nothing to do. */
     async up({ hasCloud = true } = {}) {
+        if (this.#isRunning) return;
         const configuration = readFileSync(join(HOME, "configuration.yaml"), "utf8");
         writeFileSync(join(this.folder, "configuration.yaml"), configuration + (hasCloud ? "\ncloud:\n" : ""));
         // Python's sets come in another order at each start, unless they are told not to: what is written down would differ.
@@ -236,7 +241,7 @@ export class HomeAssistant {
     /** Ends it; its accounts and its port stay for the next `up`. */
     async down() {
         const child = this.#child;
-        if (!child || child.exitCode !== null) return;
+        if (!this.#isRunning) return;
         child.kill("SIGTERM");
         const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
         await child.ended;
