@@ -109,7 +109,7 @@ test_home() {
     DOORLIGHT_HOME_ASSISTANT=$(tests/home/install)
     export DOORLIGHT_HOME_ASSISTANT
     tests/home/record --check
-    node --test --test-concurrency=1 --test-reporter=spec tests/home/*.test.mjs
+    DOORLIGHT_REAL_HOME=1 node --test --test-concurrency=1 --test-reporter=spec tests/home/*.test.mjs tests/browser/home_assistant.test.mjs
     say "all green with Home Assistant $("$DOORLIGHT_HOME_ASSISTANT" --version)"
 }
 

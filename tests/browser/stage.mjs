@@ -65,7 +65,35 @@ export async function everyState(lab, own, show) {
     await again();
     await shown("options", await options());
     await shown("passwords", await passwords(own));
+    await confirmed(lab, own, { shown });
     await watched(lab, own, { shown, options });
+}
+
+/** The home itself: how it is asked, its check-up, a version that is not let through, and a stranger that it does not know. */
+async function confirmed(lab, own, { shown }) {
+    const checkUp = async () => {
+        const page = await own.page(`home.html#${lab.address}`);
+        await until(() => page.evaluate(() => document.querySelector(".home-form")), { why: "the check-up" });
+        return page;
+    };
+    await shown("home-first", await checkUp());
+    const set = { ask: "set-home", address: lab.address, local: `http://127.0.0.1:${lab.home_assistant_port}` };
+    await own.ask({ ...set, token: lab.home_assistant_token });
+    await shown("home-check-up", await checkUp());
+    await shown("popup-home", await popup(own, `${lab.home}/`));
+
+    await lab.present("A5");
+    await own.ask({ ask: "check-again", address: lab.address });
+    await shown("gate-home-says-no", await gate(own, `${lab.home}/lovelace`));
+    await lab.present("good");
+
+    await lab.command({ do: "home-assistant", version: "2021.1.4" });
+    await own.ask({ ask: "ask-home", address: lab.address });
+    await shown("home-blocked", await checkUp());
+    await shown("gate-version", await gate(own, `${lab.home}/lovelace`));
+    await lab.command({ do: "home-assistant", version: "2026.11.1" });
+    await own.ask({ ask: "ask-home", address: lab.address });
+    await own.ask({ ask: "forget-home", address: lab.address });
 }
 
 /** Logs and monitors: offered, asked, all yours; then somebody else gets a certificate for the name. */

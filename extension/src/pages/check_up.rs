@@ -3,12 +3,14 @@
 use doorlight::address::Address;
 use doorlight::evidence::{Check, Evidence};
 use doorlight::findings::{self, Finding, Weight};
+use doorlight::home_assistant::advisory::Advisory;
+use doorlight::text::printable;
 
 use crate::message::{HomeStatus, Request, Status, Watch};
 
 use super::background::ask;
 use super::button::{Look, button, row};
-use super::dom::{Part, paragraph, part};
+use super::dom::{Part, folded, paragraph, part};
 use super::findings::mark;
 use super::words::{self, Translated};
 use super::{browser, said};
@@ -21,7 +23,26 @@ pub fn lines(status: &Status, home: &HomeStatus) -> Vec<Part> {
     let evidence = evidence(status, home);
     let mut items: Vec<_> = findings::by_weight(&evidence, &Translated).iter().map(line).collect();
     items.extend(status.watch.as_deref().map(watched));
-    vec![part("ul").class("check-up").children(items)]
+    let mut parts = vec![part("ul").class("check-up").children(items)];
+    parts.extend(home.check_up.as_ref().and_then(|check_up| advisories(&check_up.advisories)));
+    parts
+}
+
+/// What is known against the version, the worst first.
+fn advisories(known: &[Advisory]) -> Option<Part> {
+    let line = |one: &Advisory| {
+        let severity = words::word(&format!("severity_{}", one.severity.as_str()));
+        part("li")
+            .child(part("strong").text(&severity))
+            .then(" · ")
+            .child(part("span").text(&printable(&one.title)))
+            .then(" · ")
+            .child(part("a").link(&one.link).attr("rel", "noreferrer").text(&printable(one.id())))
+    };
+    (!known.is_empty()).then(|| {
+        let title = words::with("home_advisories", &[&known.len().to_string()]);
+        folded(&title, [part("ul").class("advisories").children(known.iter().map(line))])
+    })
 }
 
 /// What the home said of itself, and what its word means for the certificate that was seen last.
@@ -71,14 +92,8 @@ fn line(finding: &Finding) -> Part {
             .child(part("span").class("unseen").text(&format!("{}: ", words::outcome(finding.weight))))
             .child(part("strong").text(&finding.sentence)),
     ];
-    let told = finding.particulars.iter().flat_map(|one| {
-        one.lines.iter().map(|line| part("li").child(part("bdi").text(&format!("{}: {line}", one.name))))
-    });
-    if finding.weight == Weight::Pass {
-        inside.push(part("ul").class("hint told").children(told));
-    } else {
+    if finding.weight != Weight::Pass {
         inside.push(paragraph(&finding.meaning));
-        inside.push(part("ul").class("hint told").children(told));
         inside.push(
             part("p")
                 .child(part("strong").text(&words::word("finding_action")))
@@ -86,7 +101,20 @@ fn line(finding: &Finding) -> Part {
                 .then(&finding.action),
         );
     }
+    inside.extend(particulars(finding));
     part("li").class(&format!("card {}", finding.weight.as_str())).children(inside)
+}
+
+/// What the finding rests on, for whoever wants to know.
+fn particulars(finding: &Finding) -> Option<Part> {
+    let told = finding.particulars.iter().flat_map(|one| {
+        let lines = one.lines.iter().filter(|line| !line.is_empty());
+        lines.map(|line| part("li").child(part("bdi").text(&format!("{}: {line}", one.name))))
+    });
+    let told: Vec<_> = told.collect();
+    (!told.is_empty()).then(|| {
+        folded(&words::word("home_particulars"), [part("ul").class("hint").children(told)]).class("told")
+    })
 }
 
 /// Whether other people's certificates for the name are watched for.

@@ -72,6 +72,8 @@ fn show_status(address: &Address, status: &Status) {
             .as_ref()
             .map(|trouble| part("p").class("note").attr("role", "alert").text(&trouble_in_words(trouble))),
     );
+    let version = home.check_up.as_ref().and_then(|check_up| check_up.version.as_ref());
+    parts.extend(version.map(|version| paragraph(&words::with("home_version", &[&version.to_string()]))));
     parts.push(paragraph(&when(home)).class("hint"));
     parts.extend(check_up::blocked(address, home, &then));
     parts.extend(check_up::lines(status, home));
