@@ -185,7 +185,7 @@ pub async fn audit<H: Host>(host: &H, promises: &Promises, heads: &Heads, at: Ti
 }
 
 /// One finding for each code that is called for, with the logs it is about.
-fn evidence(reports: &[PublicationReport]) -> Vec<Evidence> {
+pub fn evidence(reports: &[PublicationReport]) -> Vec<Evidence> {
     let inclusion = |report: &PublicationReport| match report.inclusion {
         Kept::Proven => Code::InclusionProven,
         Kept::Pending => Code::InclusionPending,

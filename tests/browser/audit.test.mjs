@@ -294,7 +294,7 @@ for (const kind of KINDS) {
             const kept = await it.audit();
             assert.equal(kept.light, "trusted");
             assert.ok(codes(kept).includes("inclusion-proven"));
-            assert.ok(kept.watch.publication.every(({ inclusion, inclusion_reason }) => inclusion === "not-checked" && inclusion_reason === "unreachable"));
+            assert.ok(kept.watch.publication.every(({ inclusion, consistency_reason }) => inclusion === "proven" && consistency_reason === "unreachable"));
             assert.ok(kept.watch.looks.every(({ reason, last_whole }) => reason === "unreachable" && last_whole));
 
             // Never proven.
@@ -459,6 +459,12 @@ for (const kind of KINDS) {
             await until(() => isAtGate(page), { why: "the tab at the gate" });
             assert.ok((await it.journal("danger")).some(({ detail }) => detail === "inclusion-missing"));
             assert.equal((await it.again()).light, "danger", "kept for the next check");
+            // A14 after A7: a line that is cut proves nothing.
+            await lab.command({ do: "cut" });
+            const cut = await it.audit();
+            assert.deepEqual([cut.light, cut.report.decided_by], ["danger", ["inclusion-missing"]]);
+            assert.deepEqual(cut.watch.publication.map(({ inclusion }) => inclusion), ["missing", "proven", "missing"]);
+            await lab.command({ do: "heal" });
             await page.close();
             // Young enough, the same is no failure: the log has a day.
             await lab.command({ do: "log", name: "*", mode: "good" });
