@@ -411,10 +411,10 @@ impl Keeper {
         let (before, after) = {
             let mut standings = self.standings.borrow_mut();
             let Some(standing) = standings.get_mut(address) else { return };
-            let Some(report) = &mut standing.report else { return };
-            let before = report.verdict;
-            self.deepen(address, report);
-            (before, report.verdict)
+            let Some(change) = standing.redecide(|report| self.deepen(address, report), now()) else {
+                return;
+            };
+            change
         };
         self.decided_anew(address, before, after).await;
     }

@@ -571,9 +571,6 @@ impl Keeper {
     /// An audit has changed what is thought of the certificate that was seen last.
     pub async fn decided_anew(&self, address: &Address, before: Verdict, verdict: Verdict) {
         let codes = self.codes(address);
-        if let Some(standing) = self.standings.borrow_mut().get_mut(address).filter(|_| before != verdict) {
-            standing.since = Some(now());
-        }
         self.set_gate().await;
         let noted = self.note_conclusion(address, false, Some(before), verdict, codes);
         join(noted, self.set_tabs(address)).await;
