@@ -203,6 +203,10 @@ pub struct Keeper {
     pub auditing: RefCell<BTreeMap<Address, Promise>>,
     /// One after the other: what audits know is read, changed and written as a whole.
     pub audit_turn: Turn,
+    /// One after the other: changes of the settings, which are written as a whole.
+    settings_turn: Turn,
+    /// One after the other: renewals of the list of logs.
+    pub log_list_turn: Turn,
     running: RefCell<BTreeMap<Address, Promise>>,
     /// Rises whenever what was seen before counts no longer.
     age: Cell<u32>,
@@ -238,6 +242,8 @@ impl Keeper {
             asking: RefCell::default(),
             auditing: RefCell::default(),
             audit_turn: Turn::default(),
+            settings_turn: Turn::default(),
+            log_list_turn: Turn::default(),
             running: RefCell::default(),
             age: Cell::new(0),
             gate_turn: Turn::default(),
@@ -339,6 +345,27 @@ impl Keeper {
             self.stored(store::save_pins(&pins).await);
         }
         Some(result)
+    }
+
+    /// Changes the settings as they are now, and keeps them; those that could not be read, aside.
+    ///
+    /// # Errors
+    /// They could not be stored, and stay as they were.
+    pub async fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), api::ApiError> {
+        let _turn = self.settings_turn.take().await;
+        let mut settings = self.kept.borrow().settings.clone();
+        change(&mut settings);
+        let is_unreadable = self.kept.borrow().unreadable.contains(&"settings");
+        if is_unreadable {
+            store::keep_aside("settings", store::written_settings(&settings), now()).await?;
+            let mut kept = self.kept.borrow_mut();
+            kept.unreadable.retain(|key| *key != "settings");
+            kept.kept_aside += 1;
+        } else {
+            store::save_settings(&settings).await?;
+        }
+        self.kept.borrow_mut().settings = settings;
+        Ok(())
     }
 
     /// Notes that something could not be stored; it is kept in memory, and tried again with the next change.

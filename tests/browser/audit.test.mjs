@@ -11,6 +11,7 @@ import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs"
 const LOGS = ["ash", "birch", "cedar"];
 const MONITORS = ["cert-spotter", "crt-sh"];
 const ALL = { logs: true, cert_spotter: true, crt_sh: true };
+const NOBODY = { logs: false, cert_spotter: false, crt_sh: false };
 const HOUR = 3_600_000;
 
 /** What the tests ask of a lab and an extension. `own()` may be another after a restart. */
@@ -19,10 +20,11 @@ function auditing(lab, own) {
     const keys = () => own().asker.evaluate(() => chrome.storage.local.get());
     const it = {
         /** Settings as the options page changes them. */
-        async change(changes) {
+        async change({ consents, ...changes }) {
             const { settings } = await own().ask({ ask: "overview" });
             const { trouble } = await own().ask({ ask: "change", settings: { ...settings, ...changes } });
             assert.equal(trouble, null);
+            if (consents) await it.consent(consents[lab.address]);
             // What was judged by other settings counts no longer.
             return it.again();
         },
@@ -31,6 +33,7 @@ function auditing(lab, own) {
             cert_spotter: lab.monitors.cert_spotter,
             consents: consent ? { [lab.address]: consent } : {},
         }),
+        consent: (consent = NOBODY, address = lab.address) => own().ask({ ask: "consent", address, consent }),
         guard: (consent, more = {}) => own().guard({ ...it.sources(consent), ...more }),
         again: () => own().ask({ ask: "check-again", address: lab.address }),
         /** Waits for the end of an audit that began by itself. */
@@ -481,7 +484,14 @@ for (const kind of KINDS) {
 
         test("consent taken back: the alarm is gone, and nobody is asked any more", async () => {
             await it.quiet();
+            const { settings } = await own.ask({ ask: "overview" });
+            assert.deepEqual(settings.consents, { [lab.address]: ALL });
             await it.change({ consents: {} });
+            // A page from before saves something else, and one asks about an address that is guarded no longer.
+            await own.ask({ ask: "change", settings });
+            await it.consent(ALL, "other.example.org");
+            assert.deepEqual((await own.ask({ ask: "overview" })).settings.consents, {});
+            await it.again();
             await lab.clear();
             assert.equal(await it.alarm(), null);
             await it.again();
