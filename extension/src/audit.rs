@@ -88,9 +88,10 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// True where every promise was looked up, however that ended.
-    fn is_whole(&self) -> bool {
+    /// True where a day is soon enough to ask again: nothing is open, and no log is waited for or accused.
+    fn is_settled(&self) -> bool {
         self.evidence.iter().all(|one| one.outcome != Outcome::NotChecked)
+            && self.reports.iter().all(|report| report.inclusion == Kept::Proven)
     }
 }
 
@@ -156,12 +157,15 @@ impl Keeper {
 
     /// While somebody waits at the gate, and the user wants no green without proof: asks the logs, unless they were asked about this certificate.
     pub async fn prove_at_the_gate(&self, address: &Address, certificate: &Certificate, promises: &Promises) {
+        if api::is_private() {
+            return;
+        }
         let is_wanted = self.kept.borrow().settings.requires_proof && self.consent(address).logs;
         let is_known =
             self.audits.borrow().get(address).and_then(|audited| audited.proof.as_ref()).is_some_and(
                 |proof| {
                     proof.certificate == certificate.sha256()
-                        && (proof.is_whole() || now().since(proof.at) < PAUSE)
+                        && (proof.is_settled() || now().since(proof.at) < PAUSE)
                 },
             );
         if is_wanted && !is_known {
@@ -194,17 +198,32 @@ impl Keeper {
             }
         }
         let mut proof = Proof { certificate, at, evidence: found.evidence, reports: found.reports };
-        let written = {
-            let mut audits = self.audits.borrow_mut();
-            let audited = audits.entry(address.clone()).or_default();
-            // What is proven stays so. A look that failed takes none of it away.
+        let _turn = self.audit_turn.take().await;
+        self.change_audited(address, |audited| {
+            // What is known stays so. A look that failed takes none of it away.
             if let Some(before) = audited.proof.take().filter(|before| before.certificate == certificate) {
                 proof = proof.after(before);
             }
             audited.proof = Some(proof);
-            audits.clone()
+        })
+        .await;
+    }
+
+    /// Changes what is kept of an address, in the turn of whoever calls, and leaves no trace of one that is guarded no longer.
+    async fn change_audited(&self, address: &Address, change: impl FnOnce(&mut Audited)) {
+        if !self.is_guarded(address) {
+            return;
+        }
+        let changed = {
+            let mut audits = self.audits.borrow_mut();
+            let audited = audits.entry(address.clone()).or_default();
+            let before = audited.clone();
+            change(audited);
+            (*audited != before).then(|| audited.clone())
         };
-        let _ = self.noted(store::save_audits(&written).await);
+        if let Some(audited) = changed {
+            let _ = self.noted(store::save_audited(address, Some(&audited)).await);
+        }
     }
 
     /// Audits an address. Whoever asks meanwhile waits for the same audit; whoever wants all of them asked, for one after it.
@@ -257,7 +276,7 @@ impl Keeper {
         let certificate = chain.leaf().sha256();
         let is_due = self.audits.borrow().get(address).and_then(|audited| audited.proof.as_ref()).is_none_or(
             |proof| {
-                let wait = if proof.is_whole() { DAY } else { PERIOD };
+                let wait = if proof.is_settled() { DAY } else { PERIOD };
                 proof.certificate != certificate || proof.at > now() || now().since(proof.at) >= wait
             },
         );
@@ -274,7 +293,7 @@ impl Keeper {
         let sources = sources(&settings, consent);
         let Some(site) = self.record(address) else { return };
         let Ok(seed) = self.noted(store::seed().await) else { return };
-        let Ok(watch) = self.noted(store::load_watch(address, at).await) else { return };
+        let Ok(watch) = self.noted(self.load_watch(address, at).await) else { return };
         let due = if is_forced { sources.monitors() } else { watch.due(&sources.monitors(), at, seed) };
         let found = if due.is_empty() {
             None
@@ -299,6 +318,15 @@ impl Keeper {
         self.tell(address, &watch).await;
     }
 
+    /// The watch record: the one that could not be kept last, or the one that is kept.
+    async fn load_watch(&self, address: &Address, at: Timestamp) -> Result<WatchRecord, api::ApiError> {
+        let unsaved = self.unsaved_watches.borrow().get(address).cloned();
+        match unsaved {
+            Some(watch) => Ok(watch),
+            None => store::load_watch(address, at).await,
+        }
+    }
+
     /// Changes a watch record in turn, and keeps it with what it has to say.
     async fn change_watch<T>(
         &self,
@@ -307,27 +335,27 @@ impl Keeper {
     ) -> Option<T> {
         let _turn = self.audit_turn.take().await;
         let at = now();
-        let mut watch = self.noted(store::load_watch(address, at).await).ok()?;
+        let mut watch = self.noted(self.load_watch(address, at).await).ok()?;
         let site = self.record(address)?;
         let seed = self.noted(store::seed().await).ok()?;
         let before = watch.clone();
         let result = change(&mut watch, &site);
         if watch != before {
-            self.noted(store::save_watch(&watch).await).ok()?;
+            // Without room for it the alarm is told all the same.
+            let saved = self.noted(store::save_watch(&watch).await);
+            let mut unsaved = self.unsaved_watches.borrow_mut();
+            match saved {
+                Ok(()) => drop(unsaved.remove(address)),
+                Err(_) => drop(unsaved.insert(address.clone(), watch.clone())),
+            }
         }
         let settings = self.kept.borrow().settings.clone();
         let monitors = sources(&settings, self.consent(address)).monitors();
-        let changed = {
-            let mut audits = self.audits.borrow_mut();
-            let audited = audits.entry(address.clone()).or_default();
-            let before = audited.clone();
+        self.change_audited(address, |audited| {
             audited.watch = watch.evidence(&monitors, at);
             audited.due = monitors.iter().map(|monitor| watch.next_due(*monitor, at, seed)).min();
-            (*audited != before).then(|| audits.clone())
-        };
-        if let Some(audits) = changed {
-            let _ = self.noted(store::save_audits(&audits).await);
-        }
+        })
+        .await;
         Some(result)
     }
 
@@ -401,8 +429,8 @@ impl Keeper {
     pub async fn forget_audits(&self, address: &Address) {
         let _turn = self.audit_turn.take().await;
         self.audits.borrow_mut().remove(address);
-        let audits = self.audits.borrow().clone();
-        let _ = self.noted(store::save_audits(&audits).await);
+        self.unsaved_watches.borrow_mut().remove(address);
+        let _ = self.noted(store::save_audited(address, None).await);
         let _ = self.noted(store::forget_watch(address).await);
     }
 
@@ -445,7 +473,7 @@ impl Keeper {
         let consent = self.consent(address);
         let settings = self.kept.borrow().settings.clone();
         let record =
-            store::load_watch(address, at).await.unwrap_or_else(|_| WatchRecord::new(address.clone(), at));
+            self.load_watch(address, at).await.unwrap_or_else(|_| WatchRecord::new(address.clone(), at));
         let leaf = last_chain(self, address).map(|chain| chain.leaf().clone());
         let audited = self.audits.borrow().get(address).cloned().unwrap_or_default();
         let needs = self.needs(&settings);
@@ -620,6 +648,14 @@ mod tests {
         assert!(says(&proof, Code::InclusionMissing), "nobody was asked");
         proof = look(&[("ash", Kept::Proven), ("birch", Kept::Proven)]).after(proof);
         assert!(!says(&proof, Code::InclusionMissing) && says(&proof, Code::InclusionProven));
+    }
+
+    #[test]
+    fn what_is_waited_for_is_not_settled() {
+        assert!(look(&[("ash", Kept::Proven), ("birch", Kept::Proven)]).is_settled());
+        for open in [Kept::Pending, Kept::Missing, Kept::NotChecked] {
+            assert!(!look(&[("ash", Kept::Proven), ("birch", open)]).is_settled(), "{open:?}");
+        }
     }
 
     #[test]

@@ -155,6 +155,10 @@ impl Keeper {
     }
 
     async fn change_asked(&self, address: &Address, change: impl FnOnce(&mut Asked)) {
+        // One that was forgotten while it was asked leaves no trace.
+        if !self.kept.borrow().settings.homes.contains_key(address) {
+            return;
+        }
         let homes = {
             let mut homes = self.homes.borrow_mut();
             change(homes.entry(address.clone()).or_default());

@@ -26,6 +26,7 @@ use doorlight::roots::Roots;
 use doorlight::site::{Continuity, SiteRecord};
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
+use doorlight::watch::WatchRecord;
 use doorlight_browser::now;
 use futures_util::future::{join, join4};
 use gloo_timers::future::TimeoutFuture;
@@ -193,6 +194,8 @@ pub struct Keeper {
     pub not_stored: RefCell<Option<Trouble>>,
     /// What the audits found.
     pub audits: RefCell<BTreeMap<Address, Audited>>,
+    /// The watch records that could not be kept last.
+    pub unsaved_watches: RefCell<BTreeMap<Address, WatchRecord>>,
     /// Why the list of logs could not be renewed last.
     pub log_list_trouble: RefCell<Option<Trouble>>,
     /// What the homes said.
@@ -237,6 +240,7 @@ impl Keeper {
             believed: RefCell::new(believed),
             not_stored: RefCell::default(),
             audits,
+            unsaved_watches: RefCell::default(),
             log_list_trouble: RefCell::default(),
             homes,
             asking: RefCell::default(),
@@ -569,9 +573,8 @@ impl Keeper {
         if age != self.age.get() {
             return false;
         }
-        let Judged { report, pem, chain } = judged;
+        let Judged { mut report, pem, chain } = judged;
         let (verdict, at) = (report.verdict, report.at);
-        let codes = report.decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ");
         if let Some((chain, Some(continuity))) = &chain {
             // A key is adopted by a good check only; what went wrong is noted in any case.
             if !continuity.is_accepted() || verdict == Verdict::Trusted {
@@ -583,6 +586,10 @@ impl Keeper {
         if age != self.age.get() {
             return false;
         }
+        // And an audit may have ended meanwhile.
+        self.deepen(address, &mut report);
+        let verdict = report.verdict;
+        let codes = codes_of(&report);
         let (before, has_changed) = {
             let mut standings = self.standings.borrow_mut();
             let standing = standings.entry(address.clone()).or_default();
@@ -614,8 +621,7 @@ impl Keeper {
 
     /// What decided the last check.
     pub fn codes(&self, address: &Address) -> String {
-        let decided_by = self.standing(address).report.map(|report| report.decided_by).unwrap_or_default();
-        decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ")
+        self.standing(address).report.as_ref().map(codes_of).unwrap_or_default()
     }
 
     async fn note_conclusion(
@@ -766,6 +772,10 @@ impl Keeper {
             let _ = api::session_set(serde_json::json!({"has_security_info": known})).await;
         }
     }
+}
+
+fn codes_of(report: &Report) -> String {
+    report.decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The chain of the last check.
