@@ -222,6 +222,10 @@ async fn enter(keeper: &Rc<Keeper>, url: &str, sender: &Sender) -> Passage {
         standing(keeper, &address, None).await
     };
     let is_open = url.starts_with("https:") && found.has_permission && keeper.way(&address).is_open();
+    if is_open && keeper.browser.has_rules() {
+        // Whatever became of the rules since: the page comes back at once where they are shut.
+        keeper.set_gate().await;
+    }
     if let (false, Some(tab)) = (is_open, sender.tab) {
         light::show(tab, found.light, address.host.as_str()).await;
     }

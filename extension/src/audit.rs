@@ -12,9 +12,10 @@
 //! Private windows have a background of their own in Chromium, which leaves audits to the other one.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use doorlight::address::Address;
+use doorlight::address::{Address, Host};
 use doorlight::authority;
 use doorlight::certificate::Certificate;
 use doorlight::ct::monitor::{Sources, look_up};
@@ -35,12 +36,13 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 use crate::api;
+use crate::gate;
 use crate::journal::Event;
 use crate::keeper::{Keeper, last_chain};
 use crate::log_list;
 use crate::message::{Alarm, Needs, Watch};
 use crate::network::{Network, pattern};
-use crate::settings::{Consent, Settings};
+use crate::settings::{Consent, LocalHome, Settings};
 use crate::store;
 
 /// The alarm that looks whether an audit is due.
@@ -49,10 +51,10 @@ pub const ALARM: &str = "audit";
 pub const PERIOD: Duration = Duration::from_secs(3600);
 /// When it goes off first.
 const FIRST: Duration = Duration::from_secs(120);
-/// How long one answer may take in the background.
-const UNHURRIED: Duration = Duration::from_secs(15);
+/// How long one answer may take in the background, and all of a look: what was not answered by then was not checked.
+const UNHURRIED: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(120));
 /// And while somebody waits at the gate.
-const HURRIED: Duration = Duration::from_secs(3);
+const HURRIED: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(8));
 /// How long a proof that could not be had is left alone while somebody waits at the gate.
 const PAUSE: Duration = Duration::from_secs(60);
 /// More new issuances than this are told in one notification.
@@ -79,7 +81,7 @@ pub struct Audited {
 pub struct Proof {
     /// Which.
     pub certificate: CertificateSha256,
-    /// When they were asked.
+    /// When the look at them ended.
     pub at: Timestamp,
     /// What came of it.
     pub evidence: Vec<Evidence>,
@@ -179,12 +181,12 @@ impl Keeper {
         address: &Address,
         certificate: CertificateSha256,
         promises: &Promises,
-        time_limit: Duration,
+        (each, in_all): (Duration, Duration),
     ) {
         let at = now();
         let heads = self.noted(store::load_heads(at).await);
         let Ok(heads) = heads else { return };
-        let found = publication::audit(&Network { time_limit }, promises, &heads, at).await;
+        let found = publication::audit(&Network::new(each, in_all), promises, &heads, at).await;
         {
             // Another audit may have learnt something meanwhile.
             let _turn = self.audit_turn.take().await;
@@ -197,7 +199,7 @@ impl Keeper {
                 let _ = self.noted(store::save_heads(&learnt).await);
             }
         }
-        let mut proof = Proof { certificate, at, evidence: found.evidence, reports: found.reports };
+        let mut proof = Proof { certificate, at: now(), evidence: found.evidence, reports: found.reports };
         let _turn = self.audit_turn.take().await;
         self.change_audited(address, |audited| {
             // What is known stays so. A look that failed takes none of it away.
@@ -298,7 +300,8 @@ impl Keeper {
         let found = if due.is_empty() {
             None
         } else {
-            let network = Network { time_limit: UNHURRIED };
+            let (each, in_all) = UNHURRIED;
+            let network = Network::new(each, in_all);
             Some(look_up(&network, &address.host, &sources.only(&due), watch.knows(&site)).await)
         };
         let changed = self
@@ -507,6 +510,30 @@ impl Keeper {
             timeline: Timeline::new(&record, leaf.as_ref(), at),
             alarms: alarms(&record, at),
         })
+    }
+
+    /// The hosts that are asked about addresses, as far as the settings tell: a permission for one of them does not say that it is guarded.
+    pub fn asked_hosts(&self) -> BTreeSet<Host> {
+        let settings = self.kept.borrow().settings.clone();
+        let needs = self.needs(&settings);
+        let is_any = |is_in: fn(&Consent) -> bool| settings.consents.values().any(is_in);
+        let patterns = [
+            (is_any(|consent| consent.logs), needs.logs),
+            (is_any(|consent| consent.cert_spotter), needs.cert_spotter),
+            (is_any(|consent| consent.crt_sh), needs.crt_sh),
+            (settings.renews_log_list, needs.log_list),
+        ];
+        let patterns =
+            patterns.into_iter().filter(|(is_asked, _)| *is_asked).flat_map(|(_, patterns)| patterns);
+        let homes = settings.homes.iter();
+        let homes =
+            homes.filter_map(|(address, home)| Some(LocalHome::place(&home.local, &address.host).ok()?.host));
+        let mut hosts: BTreeSet<Host> =
+            patterns.filter_map(|pattern| gate::host_of_pattern(&pattern)).chain(homes).collect();
+        for address in settings.consents.keys().chain(settings.homes.keys()) {
+            hosts.remove(&address.host);
+        }
+        hosts
     }
 
     /// The host patterns that each source needs.

@@ -28,7 +28,7 @@ use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight::watch::WatchRecord;
 use doorlight_browser::now;
-use futures_util::future::{join, join4};
+use futures_util::future::{join, join_all, join4};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
@@ -276,13 +276,17 @@ impl Keeper {
         match &self.kept.borrow().pins {
             Ok(pins) => pins.sites().iter().map(|site| site.address.clone()).collect(),
             Err(_) => self
-                .granted
-                .borrow()
-                .iter()
-                .map(|host| Address { host: host.clone(), port: 443 })
+                .granted_homes()
+                .into_iter()
+                .map(|host| Address { host, port: 443 })
                 .chain(self.standings.borrow().keys().cloned())
                 .collect(),
         }
+    }
+
+    /// The hosts that the user gave permission for to have them guarded, as far as can be told without the pins.
+    fn granted_homes(&self) -> BTreeSet<Host> {
+        self.granted.borrow().difference(&self.asked_hosts()).cloned().collect()
     }
 
     /// The guarded hosts, with or without a permission: without it rules and veil do nothing, and they are there when it comes back.
@@ -294,7 +298,7 @@ impl Keeper {
     pub fn is_guarded(&self, address: &Address) -> bool {
         match &self.kept.borrow().pins {
             Ok(pins) => pins.site(address).is_some(),
-            Err(_) => self.granted.borrow().contains(&address.host),
+            Err(_) => self.granted_homes().contains(&address.host),
         }
     }
 
@@ -314,6 +318,14 @@ impl Keeper {
             return Way::Shut;
         }
         self.standings.borrow().get(address).map_or(Way::Shut, |standing| standing.way(now()))
+    }
+
+    /// The next end of an open way, where it is so near that the alarm of a browser may come late for it.
+    pub fn near_end(&self) -> Option<Timestamp> {
+        let at = now();
+        let standings = self.standings.borrow();
+        let open = standings.values().filter(|standing| standing.way(at).is_open());
+        open.filter_map(|standing| standing.fresh_until).min().filter(|end| *end <= at.plus(LEAD))
     }
 
     /// Whether the way is open for some time yet.
@@ -752,13 +764,15 @@ impl Keeper {
     /// Shuts the gate of what counts no longer, and checks it again where it is open in tabs.
     pub async fn renew(self: &Rc<Self>) {
         self.set_gate().await;
+        let mut ending = Vec::new();
         for address in self.guarded() {
             let tabs = self.tabs(&address).await;
-            if tabs.is_empty() || self.stays_open(&address) {
-                continue;
+            if !tabs.is_empty() && !self.stays_open(&address) {
+                ending.push(address);
             }
-            self.check(&address).await;
         }
+        // One that is slow does not keep the others waiting.
+        join_all(ending.iter().map(|address| self.check(address))).await;
         for address in self.guarded() {
             self.set_tabs(&address).await;
         }

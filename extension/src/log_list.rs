@@ -20,6 +20,8 @@ use crate::store;
 
 /// How long one answer may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// How long list and signature may take together.
+const IN_ALL: Duration = Duration::from_secs(60);
 
 /// Where the list is fetched.
 pub fn place(settings: &Settings) -> &str {
@@ -45,7 +47,7 @@ pub async fn read(fetched: Option<&Fetched>, settings: &Settings) -> Option<LogL
     if fetched.key != key {
         return None;
     }
-    fetched.verify(&Network { time_limit: TIME_LIMIT }).await.ok()
+    fetched.verify(&Network::new(TIME_LIMIT, IN_ALL)).await.ok()
 }
 
 impl Keeper {
@@ -67,7 +69,7 @@ impl Keeper {
         let held = believed.log_lists.judging(at).and_then(|list| list.timestamp);
         let found = match own_key(&asked) {
             Ok(key) => {
-                let network = Network { time_limit: TIME_LIMIT };
+                let network = Network::new(TIME_LIMIT, IN_ALL);
                 renewal::renew(&network, place(&asked), key.as_deref(), held, at).await
             }
             Err(error) => Err(error),

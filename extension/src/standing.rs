@@ -128,10 +128,11 @@ impl Standing {
         }
         let seen = report.certificate.as_ref().map(|one| one.sha256);
         self.exception = self.exception.and_then(|one| one.after(&report));
+        // It counts from the look, however long it took to judge it.
+        self.fresh_until = Some(now.plus(reuse.saturating_sub(now.since(report.at))));
         self.report = Some(report);
         self.pem = pem;
         self.checked_at = Some(now);
-        self.fresh_until = Some(now.plus(reuse));
         before.is_some() && seen.is_some() && before != seen
     }
 
@@ -235,6 +236,17 @@ mod tests {
         let mut late = Standing::default();
         late.conclude(report(Verdict::Trusted, Code::PinSameKey, 1), String::new(), REUSE, at(5000));
         assert_eq!(late.way(at(4999)), Way::Shut, "the clock was set back");
+    }
+
+    #[test]
+    fn a_check_counts_from_its_look() {
+        let mut slow = Standing::default();
+        slow.conclude(report(Verdict::Trusted, Code::PinSameKey, 1), String::new(), REUSE, at(40));
+        assert_eq!(
+            (slow.way(at(39)), slow.way(at(40)), slow.way(at(899))),
+            (Way::Shut, Way::Open, Way::Open)
+        );
+        assert_eq!(slow.way(at(900)), Way::Shut);
     }
 
     #[test]
