@@ -590,8 +590,10 @@ fn follow(report: &mut PublicationReport, before: PublicationReport) {
     }
     if is_known {
         report.inclusion = before.inclusion;
-        report.inclusion_reason = before.inclusion_reason;
         report.leaf_index = before.leaf_index;
+    }
+    if is_known && before.inclusion == Kept::Missing {
+        report.inclusion_reason = before.inclusion_reason;
     }
 }
 
