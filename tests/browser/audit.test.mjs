@@ -368,7 +368,8 @@ for (const kind of KINDS) {
                     const [ash, birch, cedar] = found.watch.publication;
                     const why = round === 0 ? "inclusion_reason" : "consistency_reason";
                     for (const log of [ash, birch, cedar]) {
-                        assert.deepEqual([log.inclusion, log.consistency], ["proven", "not-checked"], `${title}: ${log.log}`);
+                        assert.equal(log.inclusion, "proven", `${title}: ${log.log}`);
+                        if (round === 1) assert.equal(log.consistency, "not-checked", `${title}: ${log.log}`);
                         assert.match(log[why], reason, `${title}: ${log.log}`);
                         cases++;
                     }
