@@ -30,7 +30,8 @@ use crate::site::{KeyHabit, SiteRecord};
 use crate::text::printable;
 use crate::time::Timestamp;
 
-/// The most serial numbers, hashes and entries that are kept of one issuance: certificate and precertificate in two monitors make four.
+/// The most serial numbers and hashes that are kept of one issuance, and entries of each monitor: certificate and precertificate in two monitors
+/// make four.
 pub const MAX_PARTS: usize = 8;
 
 /// The longest serial number that is read, in hex digits. RFC 5280 section 4.1.2.2 allows forty and a sign.
@@ -177,7 +178,7 @@ pub struct Entry {
     pub id: String,
 }
 
-/// What is said of revocation: the monitor's word, which is believed as far as that one that lies could as well have kept silent.
+/// What is said of revocation: a monitor's word. See [`Issuance::revocation`] for when it counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Revoked {
     /// When, where that is said.
@@ -205,7 +206,7 @@ pub struct Issuance {
     pub not_before: Timestamp,
     /// Its last moment.
     pub not_after: Timestamp,
-    /// That it was revoked.
+    /// That it was revoked, as some monitor says.
     pub revoked: Option<Revoked>,
     /// Where monitors have it.
     pub entries: BTreeSet<Entry>,
@@ -295,12 +296,27 @@ impl Issuance {
             (one, two) => one.or(two),
         };
         extend(&mut self.names, other.names);
-        extend(&mut self.entries, other.entries);
+        // Of each monitor by itself: one that says much must not make forget that another showed it too.
+        for monitor in Monitor::ALL {
+            let more = other.entries.iter().filter(|entry| entry.monitor == monitor).cloned();
+            let mut of: BTreeSet<_> = self.entries.extract_if(.., |entry| entry.monitor == monitor).collect();
+            extend(&mut of, more.collect());
+            self.entries.extend(of);
+        }
+    }
+
+    /// Its revocation, as far as it counts: where every monitor that shows it tells revocations, so that one that lies could as well have kept silent.
+    /// Where another shows it that tells nothing of that (crt.sh), one word could put an end to the alarm of both. One from before the
+    /// certificate was valid is none.
+    pub fn revocation(&self) -> Option<Revoked> {
+        let is_undisputed = self.entries.iter().all(|entry| entry.monitor.tells_revocation());
+        self.revoked.filter(|one| is_undisputed && one.at.is_none_or(|at| at >= self.not_before))
     }
 
     /// True from its last moment on, or from its revocation.
     pub fn has_ended(&self, at: Timestamp) -> bool {
-        self.not_after < at || self.revoked.is_some_and(|revoked| revoked.at.is_none_or(|since| since <= at))
+        let is_past = |revoked: Revoked| revoked.at.is_none_or(|since| since <= at);
+        self.not_after < at || self.revocation().is_some_and(is_past)
     }
 }
 

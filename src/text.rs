@@ -9,15 +9,19 @@
 pub const MAX_CHARS: usize = 256;
 
 /// `text` with every character that does not show as itself written as `\u{…}`, and cut to
-/// [`MAX_CHARS`] characters (a cut is marked with `…`).
+/// [`MAX_CHARS`] characters as they are written then (a cut is marked with `…`).
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(MAX_CHARS));
-    for (n, c) in text.chars().enumerate() {
-        if n == MAX_CHARS {
+    let mut left = MAX_CHARS;
+    for c in text.chars() {
+        let is_plain = shows_as_itself(c);
+        let length = if is_plain { 1 } else { c.escape_unicode().len() };
+        let Some(rest) = left.checked_sub(length) else {
             out.push('…');
             break;
-        }
-        if shows_as_itself(c) {
+        };
+        left = rest;
+        if is_plain {
             out.push(c);
         } else {
             out.extend(c.escape_unicode());
@@ -48,5 +52,10 @@ mod tests {
         assert_eq!(printable("moc.\u{202e}evil"), "moc.\\u{202e}evil");
         assert_eq!(printable("na\u{200b}bu"), "na\\u{200b}bu");
         assert_eq!(printable(&"x".repeat(10_000)).chars().count(), MAX_CHARS + 1);
+        for hostile in ["\u{1b}", "\u{202e}", "x\u{e0001}"] {
+            let once = printable(&hostile.repeat(10_000));
+            assert!(once.chars().count() <= MAX_CHARS + 1 && once.ends_with('…'), "{once}");
+            assert_eq!(printable(&once), once);
+        }
     }
 }

@@ -30,6 +30,8 @@ pub const VERSION: u32 = 1;
 pub const MAX_RECORD: usize = 8 << 20;
 /// The most issuances that are kept; see [`WatchRecord::take_in`] for what goes first.
 pub const MAX_ISSUANCES: usize = 2000;
+/// How large they may be together, in bytes of JSON: a browser gives an extension a few megabytes for everything.
+pub const MAX_KEPT: usize = 1 << 20;
 /// How old the last whole look may be before it says nothing of now.
 pub const MAX_AGE: Duration = Duration::from_secs(3 * DAY.as_secs());
 
@@ -169,7 +171,7 @@ pub struct WatchRecord {
     #[serde(default)]
     pub looks: Vec<Looks>,
     /// Among issuances that had to be dropped for want of room, the latest beginning of one that was unknown or acknowledged: what comes new
-    /// and began no later counts as told. That takes more than [`MAX_ISSUANCES`] for one name, which was told by then.
+    /// and began no later counts as told. That takes more than [`MAX_ISSUANCES`] or [`MAX_KEPT`] for one name, which was told by then.
     #[serde(default)]
     pub told_until: Option<Timestamp>,
 }
@@ -245,7 +247,7 @@ impl WatchRecord {
     /// Puts what was found into the record, and says what has to be told now: unknown issuances that were neither told nor acknowledged, unless they ended
     /// before the watch began. One that came and went between two audits is told too. Called again with the same, it says the same, until [`Self::told`].
     ///
-    /// Nothing that was known is lost by a look that failed. Over [`MAX_ISSUANCES`], what goes first is: your own and open ones that have
+    /// Nothing that was known is lost by a look that failed. Over [`MAX_ISSUANCES`] or [`MAX_KEPT`], what goes first is: your own and open ones that have
     /// ended, then those that are still valid, then unknown ones that have ended or are acknowledged, then the alarms that were told; of each kind the oldest.
     pub fn take_in(&mut self, found: &Found, site: &SiteRecord, now: Timestamp) -> Vec<Alarm> {
         for (monitor, flaw) in &found.looks {
@@ -327,10 +329,11 @@ impl WatchRecord {
         self.issuances.iter().filter(is_due).map(alarm).collect()
     }
 
-    /// True for what had ended when the watch began. Of a revocation without a date it is only known that it was there at first sight.
+    /// True for what had ended when the watch began. A revocation is history only of what was there at first sight: of what comes later, a monitor
+    /// may say that it was revoked whenever it likes.
     fn is_history(&self, known: &Known) -> bool {
-        let revoked = known.issuance.revoked.map(|revoked| revoked.at.unwrap_or(known.first_seen));
-        known.issuance.not_after < self.since || revoked.is_some_and(|at| at <= self.since)
+        let is_first_sight = known.first_seen <= self.since;
+        known.issuance.not_after < self.since || (is_first_sight && known.issuance.has_ended(self.since))
     }
 
     /// Notes that the user was told. False where there is no such issuance.
@@ -359,11 +362,15 @@ impl WatchRecord {
     }
 
     fn make_room(&mut self, now: Timestamp) {
-        let too_many = self.issuances.len().saturating_sub(MAX_ISSUANCES);
-        if too_many == 0 {
-            return;
-        }
         self.issuances.sort_by_cached_key(|known| known.worth(now));
+        let mut room = Some(MAX_KEPT);
+        let has_room = |known: &&Known| {
+            let size = serde_json::to_vec(known).map_or(0, |json| json.len() + 1);
+            room = room.and_then(|room| room.checked_sub(size));
+            room.is_some()
+        };
+        let kept = self.issuances.iter().rev().take(MAX_ISSUANCES).take_while(has_room).count();
+        let too_many = self.issuances.len().saturating_sub(kept);
         for gone in self.issuances.drain(..too_many) {
             if gone.class == Class::Unknown || gone.acknowledged.is_some() {
                 self.told_until = self.told_until.max(Some(gone.issuance.not_before));

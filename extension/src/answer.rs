@@ -101,6 +101,10 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
             let trouble = change(keeper, settings).await.err();
             json(overview(keeper, trouble).await)
         }
+        Request::Consent { address, consent } => {
+            let trouble = consent_to(keeper, &address, consent).await.err();
+            json(overview(keeper, trouble).await)
+        }
         Request::ImportPins { json: file } => {
             let trouble = import_pins(keeper, &file).await.err();
             json(overview(keeper, trouble).await)
@@ -218,6 +222,10 @@ async fn enter(keeper: &Rc<Keeper>, url: &str, sender: &Sender) -> Passage {
         standing(keeper, &address, None).await
     };
     let is_open = url.starts_with("https:") && found.has_permission && keeper.way(&address).is_open();
+    if is_open && keeper.browser.has_rules() {
+        // Whatever became of the rules since: the page comes back at once where they are shut.
+        keeper.set_gate().await;
+    }
     if let (false, Some(tab)) = (is_open, sender.tab) {
         light::show(tab, found.light, address.host.as_str()).await;
     }
@@ -358,10 +366,8 @@ async fn unguard(keeper: &Rc<Keeper>, address: &Address) -> Option<Trouble> {
     keeper.forget_audits(address).await;
     keeper.forget_home(address).await;
     if keeper.consent(address) != Consent::default() {
-        let mut settings = keeper.kept.borrow().settings.clone();
-        settings.consents.remove(address);
-        keeper.stored(store::save_settings(&settings).await);
-        keeper.kept.borrow_mut().settings = settings;
+        let forgotten = keeper.change_settings(|settings| settings.allow(address, Consent::default())).await;
+        keeper.stored(forgotten);
     }
     keeper.set_gate().await;
     if !keeper.is_host_guarded(&address.host) {
@@ -453,18 +459,10 @@ async fn change(keeper: &Rc<Keeper>, settings: Settings) -> Result<(), Trouble> 
     if let Some(trouble) = believed.trouble {
         return Err(trouble);
     }
-    if keeper.kept.borrow().unreadable.contains(&"settings") {
-        store::keep_aside("settings", store::written_settings(&settings), now())
-            .await
-            .map_err(|error| trouble("not-stored", error))?;
-        let mut kept = keeper.kept.borrow_mut();
-        kept.unreadable.retain(|key| *key != "settings");
-        kept.kept_aside += 1;
-    }
-    store::save_settings(&settings).await.map_err(|error| trouble("not-stored", error))?;
+    let changed = keeper.change_settings(|now| *now = core::mem::take(now).with(settings)).await;
+    changed.map_err(|error| trouble("not-stored", error))?;
     let has_other_table = keeper.believed.borrow().advisories != believed.advisories;
     *keeper.believed.borrow_mut() = Rc::new(believed);
-    keeper.kept.borrow_mut().settings = settings;
     if has_other_table {
         keeper.judge_versions_anew().await;
     }
@@ -476,6 +474,21 @@ async fn change(keeper: &Rc<Keeper>, settings: Settings) -> Result<(), Trouble> 
         let keeper = Rc::clone(keeper);
         async move { keeper.audit_due().await }
     });
+    Ok(())
+}
+
+/// Whoever may be asked from now on is asked without anybody waiting for it; what another said until now counts no longer.
+async fn consent_to(keeper: &Rc<Keeper>, address: &Address, consent: Consent) -> Result<(), Trouble> {
+    let changed = keeper.change_settings(|settings| {
+        // A page may not know yet that the address was taken away.
+        if keeper.is_guarded(address) {
+            settings.allow(address, consent);
+        }
+    });
+    changed.await.map_err(|error| trouble("not-stored", error))?;
+    keeper.set_audit_alarm().await;
+    keeper.redecide(address).await;
+    keeper.audit_later(address);
     Ok(())
 }
 

@@ -222,8 +222,12 @@ pub fn text(key: &str, substitutions: &[&str]) -> String {
     found.ok().and_then(|text| text.as_string()).unwrap_or_default()
 }
 
-/// Sets an alarm at a time in milliseconds since 1970.
+/// Sets an alarm at a time in milliseconds since 1970. One that is set for then already stays: set anew, it would wait for half a minute again.
 pub async fn set_alarm(name: &str, when: u64) -> Result<(), ApiError> {
+    let set_for = call("alarms.get", &[json!(name)]).await?.get("scheduledTime").and_then(Value::as_f64);
+    if set_for.and_then(doorlight_browser::timestamp).is_some_and(|set_for| set_for.millis() == when) {
+        return Ok(());
+    }
     call("alarms.create", &[json!(name), json!({"when": when})]).await.map(drop)
 }
 

@@ -12,13 +12,14 @@
 //! Private windows have a background of their own in Chromium, which leaves audits to the other one.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use doorlight::address::Address;
+use doorlight::address::{Address, Host};
 use doorlight::authority;
 use doorlight::certificate::Certificate;
 use doorlight::ct::monitor::{Sources, look_up};
-use doorlight::ct::publication::{self, Promises, PublicationReport};
+use doorlight::ct::publication::{self, History, Kept, Promises, PublicationReport};
 use doorlight::evidence::{Check, Evidence, Outcome};
 use doorlight::fingerprint::CertificateSha256;
 use doorlight::issuance::{Class, Issuance};
@@ -35,12 +36,13 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 use crate::api;
+use crate::gate;
 use crate::journal::Event;
 use crate::keeper::{Keeper, last_chain};
 use crate::log_list;
 use crate::message::{Alarm, Needs, Watch};
 use crate::network::{Network, pattern};
-use crate::settings::{Consent, Settings};
+use crate::settings::{Consent, LocalHome, Settings};
 use crate::store;
 
 /// The alarm that looks whether an audit is due.
@@ -49,10 +51,10 @@ pub const ALARM: &str = "audit";
 pub const PERIOD: Duration = Duration::from_secs(3600);
 /// When it goes off first.
 const FIRST: Duration = Duration::from_secs(120);
-/// How long one answer may take in the background.
-const UNHURRIED: Duration = Duration::from_secs(15);
+/// How long one answer may take in the background, and all of a look: what was not answered by then was not checked.
+const UNHURRIED: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(120));
 /// And while somebody waits at the gate.
-const HURRIED: Duration = Duration::from_secs(3);
+const HURRIED: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(8));
 /// How long a proof that could not be had is left alone while somebody waits at the gate.
 const PAUSE: Duration = Duration::from_secs(60);
 /// More new issuances than this are told in one notification.
@@ -79,7 +81,7 @@ pub struct Audited {
 pub struct Proof {
     /// Which.
     pub certificate: CertificateSha256,
-    /// When they were asked.
+    /// When the look at them ended.
     pub at: Timestamp,
     /// What came of it.
     pub evidence: Vec<Evidence>,
@@ -88,9 +90,10 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// True where every promise was looked up, however that ended.
-    fn is_whole(&self) -> bool {
+    /// True where a day is soon enough to ask again: nothing is open, and no log is waited for or accused.
+    fn is_settled(&self) -> bool {
         self.evidence.iter().all(|one| one.outcome != Outcome::NotChecked)
+            && self.reports.iter().all(|report| report.inclusion == Kept::Proven)
     }
 }
 
@@ -156,12 +159,15 @@ impl Keeper {
 
     /// While somebody waits at the gate, and the user wants no green without proof: asks the logs, unless they were asked about this certificate.
     pub async fn prove_at_the_gate(&self, address: &Address, certificate: &Certificate, promises: &Promises) {
+        if api::is_private() {
+            return;
+        }
         let is_wanted = self.kept.borrow().settings.requires_proof && self.consent(address).logs;
         let is_known =
             self.audits.borrow().get(address).and_then(|audited| audited.proof.as_ref()).is_some_and(
                 |proof| {
                     proof.certificate == certificate.sha256()
-                        && (proof.is_whole() || now().since(proof.at) < PAUSE)
+                        && (proof.is_settled() || now().since(proof.at) < PAUSE)
                 },
             );
         if is_wanted && !is_known {
@@ -175,12 +181,12 @@ impl Keeper {
         address: &Address,
         certificate: CertificateSha256,
         promises: &Promises,
-        time_limit: Duration,
+        (each, in_all): (Duration, Duration),
     ) {
         let at = now();
         let heads = self.noted(store::load_heads(at).await);
         let Ok(heads) = heads else { return };
-        let found = publication::audit(&Network { time_limit }, promises, &heads, at).await;
+        let found = publication::audit(&Network::new(each, in_all), promises, &heads, at).await;
         {
             // Another audit may have learnt something meanwhile.
             let _turn = self.audit_turn.take().await;
@@ -193,18 +199,33 @@ impl Keeper {
                 let _ = self.noted(store::save_heads(&learnt).await);
             }
         }
-        let mut proof = Proof { certificate, at, evidence: found.evidence, reports: found.reports };
-        let written = {
-            let mut audits = self.audits.borrow_mut();
-            let audited = audits.entry(address.clone()).or_default();
-            // What is proven stays so. A look that failed takes none of it away.
+        let mut proof = Proof { certificate, at: now(), evidence: found.evidence, reports: found.reports };
+        let _turn = self.audit_turn.take().await;
+        self.change_audited(address, |audited| {
+            // What is known stays so. A look that failed takes none of it away.
             if let Some(before) = audited.proof.take().filter(|before| before.certificate == certificate) {
                 proof = proof.after(before);
             }
             audited.proof = Some(proof);
-            audits.clone()
+        })
+        .await;
+    }
+
+    /// Changes what is kept of an address, in the turn of whoever calls, and leaves no trace of one that is guarded no longer.
+    async fn change_audited(&self, address: &Address, change: impl FnOnce(&mut Audited)) {
+        if !self.is_guarded(address) {
+            return;
+        }
+        let changed = {
+            let mut audits = self.audits.borrow_mut();
+            let audited = audits.entry(address.clone()).or_default();
+            let before = audited.clone();
+            change(audited);
+            (*audited != before).then(|| audited.clone())
         };
-        let _ = self.noted(store::save_audits(&written).await);
+        if let Some(audited) = changed {
+            let _ = self.noted(store::save_audited(address, Some(&audited)).await);
+        }
     }
 
     /// Audits an address. Whoever asks meanwhile waits for the same audit; whoever wants all of them asked, for one after it.
@@ -257,7 +278,7 @@ impl Keeper {
         let certificate = chain.leaf().sha256();
         let is_due = self.audits.borrow().get(address).and_then(|audited| audited.proof.as_ref()).is_none_or(
             |proof| {
-                let wait = if proof.is_whole() { DAY } else { PERIOD };
+                let wait = if proof.is_settled() { DAY } else { PERIOD };
                 proof.certificate != certificate || proof.at > now() || now().since(proof.at) >= wait
             },
         );
@@ -274,12 +295,13 @@ impl Keeper {
         let sources = sources(&settings, consent);
         let Some(site) = self.record(address) else { return };
         let Ok(seed) = self.noted(store::seed().await) else { return };
-        let Ok(watch) = self.noted(store::load_watch(address, at).await) else { return };
+        let Ok(watch) = self.noted(self.load_watch(address, at).await) else { return };
         let due = if is_forced { sources.monitors() } else { watch.due(&sources.monitors(), at, seed) };
         let found = if due.is_empty() {
             None
         } else {
-            let network = Network { time_limit: UNHURRIED };
+            let (each, in_all) = UNHURRIED;
+            let network = Network::new(each, in_all);
             Some(look_up(&network, &address.host, &sources.only(&due), watch.knows(&site)).await)
         };
         let changed = self
@@ -299,6 +321,15 @@ impl Keeper {
         self.tell(address, &watch).await;
     }
 
+    /// The watch record: the one that could not be kept last, or the one that is kept.
+    async fn load_watch(&self, address: &Address, at: Timestamp) -> Result<WatchRecord, api::ApiError> {
+        let unsaved = self.unsaved_watches.borrow().get(address).cloned();
+        match unsaved {
+            Some(watch) => Ok(watch),
+            None => store::load_watch(address, at).await,
+        }
+    }
+
     /// Changes a watch record in turn, and keeps it with what it has to say.
     async fn change_watch<T>(
         &self,
@@ -307,27 +338,27 @@ impl Keeper {
     ) -> Option<T> {
         let _turn = self.audit_turn.take().await;
         let at = now();
-        let mut watch = self.noted(store::load_watch(address, at).await).ok()?;
+        let mut watch = self.noted(self.load_watch(address, at).await).ok()?;
         let site = self.record(address)?;
         let seed = self.noted(store::seed().await).ok()?;
         let before = watch.clone();
         let result = change(&mut watch, &site);
         if watch != before {
-            self.noted(store::save_watch(&watch).await).ok()?;
+            // Without room for it the alarm is told all the same.
+            let saved = self.noted(store::save_watch(&watch).await);
+            let mut unsaved = self.unsaved_watches.borrow_mut();
+            match saved {
+                Ok(()) => drop(unsaved.remove(address)),
+                Err(_) => drop(unsaved.insert(address.clone(), watch.clone())),
+            }
         }
         let settings = self.kept.borrow().settings.clone();
         let monitors = sources(&settings, self.consent(address)).monitors();
-        let changed = {
-            let mut audits = self.audits.borrow_mut();
-            let audited = audits.entry(address.clone()).or_default();
-            let before = audited.clone();
+        self.change_audited(address, |audited| {
             audited.watch = watch.evidence(&monitors, at);
             audited.due = monitors.iter().map(|monitor| watch.next_due(*monitor, at, seed)).min();
-            (*audited != before).then(|| audits.clone())
-        };
-        if let Some(audits) = changed {
-            let _ = self.noted(store::save_audits(&audits).await);
-        }
+        })
+        .await;
         Some(result)
     }
 
@@ -401,8 +432,8 @@ impl Keeper {
     pub async fn forget_audits(&self, address: &Address) {
         let _turn = self.audit_turn.take().await;
         self.audits.borrow_mut().remove(address);
-        let audits = self.audits.borrow().clone();
-        let _ = self.noted(store::save_audits(&audits).await);
+        self.unsaved_watches.borrow_mut().remove(address);
+        let _ = self.noted(store::save_audited(address, None).await);
         let _ = self.noted(store::forget_watch(address).await);
     }
 
@@ -411,10 +442,10 @@ impl Keeper {
         let (before, after) = {
             let mut standings = self.standings.borrow_mut();
             let Some(standing) = standings.get_mut(address) else { return };
-            let Some(report) = &mut standing.report else { return };
-            let before = report.verdict;
-            self.deepen(address, report);
-            (before, report.verdict)
+            let Some(change) = standing.redecide(|report| self.deepen(address, report), now()) else {
+                return;
+            };
+            change
         };
         self.decided_anew(address, before, after).await;
     }
@@ -445,7 +476,7 @@ impl Keeper {
         let consent = self.consent(address);
         let settings = self.kept.borrow().settings.clone();
         let record =
-            store::load_watch(address, at).await.unwrap_or_else(|_| WatchRecord::new(address.clone(), at));
+            self.load_watch(address, at).await.unwrap_or_else(|_| WatchRecord::new(address.clone(), at));
         let leaf = last_chain(self, address).map(|chain| chain.leaf().clone());
         let audited = self.audits.borrow().get(address).cloned().unwrap_or_default();
         let needs = self.needs(&settings);
@@ -481,6 +512,30 @@ impl Keeper {
         })
     }
 
+    /// The hosts that are asked about addresses, as far as the settings tell: a permission for one of them does not say that it is guarded.
+    pub fn asked_hosts(&self) -> BTreeSet<Host> {
+        let settings = self.kept.borrow().settings.clone();
+        let needs = self.needs(&settings);
+        let is_any = |is_in: fn(&Consent) -> bool| settings.consents.values().any(is_in);
+        let patterns = [
+            (is_any(|consent| consent.logs), needs.logs),
+            (is_any(|consent| consent.cert_spotter), needs.cert_spotter),
+            (is_any(|consent| consent.crt_sh), needs.crt_sh),
+            (settings.renews_log_list, needs.log_list),
+        ];
+        let patterns =
+            patterns.into_iter().filter(|(is_asked, _)| *is_asked).flat_map(|(_, patterns)| patterns);
+        let homes = settings.homes.iter();
+        let homes =
+            homes.filter_map(|(address, home)| Some(LocalHome::place(&home.local, &address.host).ok()?.host));
+        let mut hosts: BTreeSet<Host> =
+            patterns.filter_map(|pattern| gate::host_of_pattern(&pattern)).chain(homes).collect();
+        for address in settings.consents.keys().chain(settings.homes.keys()) {
+            hosts.remove(&address.host);
+        }
+        hosts
+    }
+
     /// The host patterns that each source needs.
     fn needs(&self, settings: &Settings) -> Needs {
         let all = Consent { logs: true, cert_spotter: true, crt_sh: true };
@@ -503,20 +558,42 @@ impl Keeper {
 }
 
 impl Proof {
-    /// This look after an earlier one at the same certificate: what it could not check stays as it was.
-    fn after(mut self, before: Self) -> Self {
-        for check in [Check::Inclusion, Check::Consistency] {
-            let failed = |one: &Evidence| one.check == check && one.outcome == Outcome::NotChecked;
-            let was_good = before.evidence.iter().filter(|one| one.check == check);
-            let was_good: Vec<_> = was_good.cloned().collect();
-            let had = !was_good.is_empty() && was_good.iter().all(|one| one.outcome == Outcome::Pass);
-            // Only a proof outlives a look that failed, never a "not yet".
-            if check == Check::Inclusion && had && self.evidence.iter().any(failed) {
-                self.evidence.retain(|one| one.check != check || one.outcome == Outcome::Fail);
-                self.evidence.extend(was_good);
+    /// This look after an earlier one at the same certificate, log by log: what one knew stays known, however many fail after it. Else whoever
+    /// broke a promise had only to cut the line.
+    fn after(mut self, mut before: Self) -> Self {
+        for report in &mut self.reports {
+            let is_same =
+                |one: &PublicationReport| (&one.log, one.promised_at) == (&report.log, report.promised_at);
+            if let Some(place) = before.reports.iter().position(is_same) {
+                follow(report, before.reports.remove(place));
             }
         }
+        // A log that was not looked at at all, because another list does not name it, has proven nothing.
+        self.reports.extend(before.reports.into_iter().filter(|known| known.inclusion == Kept::Missing));
+        if !self.reports.is_empty() {
+            self.evidence = publication::evidence(&self.reports);
+        }
         self
+    }
+}
+
+/// What a log is known for, after what it was known for `before`: proof outlives everything but "missing", "missing" everything but proof.
+fn follow(report: &mut PublicationReport, before: PublicationReport) {
+    let is_known = match before.inclusion {
+        Kept::Proven => report.inclusion != Kept::Missing,
+        Kept::Missing => report.inclusion != Kept::Proven,
+        Kept::Pending | Kept::NotChecked => false,
+    };
+    if before.consistency == History::Contradiction {
+        report.consistency = before.consistency;
+        report.consistency_reason = before.consistency_reason;
+    }
+    if is_known {
+        report.inclusion = before.inclusion;
+        report.leaf_index = before.leaf_index;
+    }
+    if is_known && before.inclusion == Kept::Missing {
+        report.inclusion_reason = before.inclusion_reason;
     }
 }
 
@@ -550,4 +627,85 @@ fn alarms(record: &WatchRecord, at: Timestamp) -> Vec<Alarm> {
     let mut unknown: Vec<_> = record.issuances.iter().filter(|known| known.class == Class::Unknown).collect();
     unknown.sort_by_key(|known| core::cmp::Reverse((known.is_alarming(at), known.issuance.not_before)));
     unknown.into_iter().take(MAX_ALARMS).map(alarm).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails panics")]
+mod tests {
+    use super::*;
+    use doorlight::evidence::Code;
+
+    /// A look at one log, or several: what became of each promise.
+    fn look(found: &[(&str, Kept)]) -> Proof {
+        let report = |(log, inclusion): &(&str, Kept)| PublicationReport {
+            log: (*log).into(),
+            operator: String::new(),
+            host: None,
+            promised_at: Timestamp::from_secs(1),
+            inclusion: *inclusion,
+            inclusion_reason: None,
+            consistency: History::Proven,
+            consistency_reason: None,
+            tree_size: None,
+            head_at: None,
+            leaf_index: None,
+        };
+        let reports: Vec<_> = found.iter().map(report).collect();
+        let evidence = publication::evidence(&reports);
+        let certificate = CertificateSha256::of(b"a certificate");
+        Proof { certificate, at: Timestamp::from_secs(2), evidence, reports }
+    }
+
+    fn kept(proof: &Proof) -> Vec<(&str, Kept)> {
+        proof.reports.iter().map(|one| (one.log.as_str(), one.inclusion)).collect()
+    }
+
+    fn says(proof: &Proof, code: Code) -> bool {
+        proof.evidence.iter().any(|one| one.code == code)
+    }
+
+    /// A7, then A14: who broke a promise cuts the line.
+    #[test]
+    fn missing_stays_until_it_is_proven() {
+        let mut proof = look(&[("ash", Kept::Missing), ("birch", Kept::Proven)]);
+        for next in [Kept::NotChecked, Kept::Pending, Kept::Missing] {
+            proof = look(&[("ash", next), ("birch", next)]).after(proof);
+            assert_eq!(kept(&proof)[0], ("ash", Kept::Missing), "{next:?}");
+            assert!(says(&proof, Code::InclusionMissing), "{next:?}");
+        }
+        proof = look(&[]).after(proof);
+        assert!(says(&proof, Code::InclusionMissing), "nobody was asked");
+        proof = look(&[("ash", Kept::Proven), ("birch", Kept::Proven)]).after(proof);
+        assert!(!says(&proof, Code::InclusionMissing) && says(&proof, Code::InclusionProven));
+    }
+
+    #[test]
+    fn what_is_waited_for_is_not_settled() {
+        assert!(look(&[("ash", Kept::Proven), ("birch", Kept::Proven)]).is_settled());
+        for open in [Kept::Pending, Kept::Missing, Kept::NotChecked] {
+            assert!(!look(&[("ash", Kept::Proven), ("birch", open)]).is_settled(), "{open:?}");
+        }
+    }
+
+    #[test]
+    fn each_log_is_known_for_itself() {
+        let first = look(&[("ash", Kept::Proven), ("birch", Kept::NotChecked), ("cedar", Kept::Pending)]);
+        let second = look(&[("cedar", Kept::NotChecked), ("birch", Kept::Proven), ("ash", Kept::NotChecked)]);
+        let proof = second.after(first);
+        assert_eq!(
+            kept(&proof),
+            [("cedar", Kept::NotChecked), ("birch", Kept::Proven), ("ash", Kept::Proven)],
+            "a \"not yet\" is no proof"
+        );
+        let worse = look(&[("ash", Kept::Missing)]).after(look(&[("ash", Kept::Proven)]));
+        assert_eq!(kept(&worse), [("ash", Kept::Missing)]);
+    }
+
+    #[test]
+    fn two_histories_stay_two() {
+        let mut before = look(&[("ash", Kept::Proven)]);
+        before.reports[0].consistency = History::Contradiction;
+        let after = look(&[("ash", Kept::Proven)]).after(before);
+        assert!(says(&after, Code::ConsistencyContradiction));
+    }
 }

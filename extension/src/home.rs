@@ -144,6 +144,10 @@ impl Keeper {
     }
 
     async fn change_asked(&self, address: &Address, change: impl FnOnce(&mut Asked)) {
+        // One that was forgotten while it was asked leaves no trace.
+        if !self.kept.borrow().settings.homes.contains_key(address) {
+            return;
+        }
         let homes = {
             let mut homes = self.homes.borrow_mut();
             change(homes.entry(address.clone()).or_default());
@@ -179,10 +183,10 @@ impl Keeper {
             Some(token) => store::save_token(address, token.trim(), keeps_token).await.map_err(unstored)?,
             None => store::forget_token(address).await.map_err(unstored)?,
         }
-        let mut settings = self.kept.borrow().settings.clone();
-        settings.homes.insert(address.clone(), LocalHome { local: place.to_string(), keeps_token });
-        store::save_settings(&settings).await.map_err(unstored)?;
-        self.kept.borrow_mut().settings = settings;
+        let home = LocalHome { local: place.to_string(), keeps_token };
+        let changed =
+            self.change_settings(|settings| drop(settings.homes.insert(address.clone(), home))).await;
+        changed.map_err(unstored)?;
         if is_new_token {
             self.change_pins(|pins| pins.site_mut(address).forget_account()).await;
         }
@@ -195,11 +199,10 @@ impl Keeper {
     /// Asks a home no longer, and forgets its token and what it said about itself.
     pub async fn forget_home(&self, address: &Address) {
         let _ = self.noted(store::forget_token(address).await);
-        let mut settings = self.kept.borrow().settings.clone();
-        let local = settings.homes.remove(address);
+        let local = self.kept.borrow().settings.homes.get(address).cloned();
         if local.is_some() {
-            let _ = self.noted(store::save_settings(&settings).await);
-            self.kept.borrow_mut().settings = settings;
+            let forgotten = self.change_settings(|settings| drop(settings.homes.remove(address))).await;
+            let _ = self.noted(forgotten);
         }
         self.homes.borrow_mut().remove(address);
         let homes = self.homes.borrow().clone();

@@ -26,8 +26,9 @@ use doorlight::roots::Roots;
 use doorlight::site::{Continuity, SiteRecord};
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
+use doorlight::watch::WatchRecord;
 use doorlight_browser::now;
-use futures_util::future::{join, join4};
+use futures_util::future::{join, join_all, join4};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
@@ -194,6 +195,8 @@ pub struct Keeper {
     pub not_stored: RefCell<Option<Trouble>>,
     /// What the audits found.
     pub audits: RefCell<BTreeMap<Address, Audited>>,
+    /// The watch records that could not be kept last.
+    pub unsaved_watches: RefCell<BTreeMap<Address, WatchRecord>>,
     /// Why the list of logs could not be renewed last.
     pub log_list_trouble: RefCell<Option<Trouble>>,
     /// What the homes said.
@@ -204,6 +207,10 @@ pub struct Keeper {
     pub auditing: RefCell<BTreeMap<Address, Promise>>,
     /// One after the other: what audits know is read, changed and written as a whole.
     pub audit_turn: Turn,
+    /// One after the other: changes of the settings, which are written as a whole.
+    settings_turn: Turn,
+    /// One after the other: renewals of the list of logs.
+    pub log_list_turn: Turn,
     running: RefCell<BTreeMap<Address, Promise>>,
     /// Rises whenever what was seen before counts no longer.
     age: Cell<u32>,
@@ -234,11 +241,14 @@ impl Keeper {
             believed: RefCell::new(believed),
             not_stored: RefCell::default(),
             audits,
+            unsaved_watches: RefCell::default(),
             log_list_trouble: RefCell::default(),
             homes,
             asking: RefCell::default(),
             auditing: RefCell::default(),
             audit_turn: Turn::default(),
+            settings_turn: Turn::default(),
+            log_list_turn: Turn::default(),
             running: RefCell::default(),
             age: Cell::new(0),
             gate_turn: Turn::default(),
@@ -277,13 +287,17 @@ impl Keeper {
         match &self.kept.borrow().pins {
             Ok(pins) => pins.sites().iter().map(|site| site.address.clone()).collect(),
             Err(_) => self
-                .granted
-                .borrow()
-                .iter()
-                .map(|host| Address { host: host.clone(), port: 443 })
+                .granted_homes()
+                .into_iter()
+                .map(|host| Address { host, port: 443 })
                 .chain(self.standings.borrow().keys().cloned())
                 .collect(),
         }
+    }
+
+    /// The hosts that the user gave permission for to have them guarded, as far as can be told without the pins.
+    fn granted_homes(&self) -> BTreeSet<Host> {
+        self.granted.borrow().difference(&self.asked_hosts()).cloned().collect()
     }
 
     /// The guarded hosts, with or without a permission: without it rules and veil do nothing, and they are there when it comes back.
@@ -295,7 +309,7 @@ impl Keeper {
     pub fn is_guarded(&self, address: &Address) -> bool {
         match &self.kept.borrow().pins {
             Ok(pins) => pins.site(address).is_some(),
-            Err(_) => self.granted.borrow().contains(&address.host),
+            Err(_) => self.granted_homes().contains(&address.host),
         }
     }
 
@@ -315,6 +329,14 @@ impl Keeper {
             return Way::Shut;
         }
         self.standings.borrow().get(address).map_or(Way::Shut, |standing| standing.way(now()))
+    }
+
+    /// The next end of an open way, where it is so near that the alarm of a browser may come late for it.
+    pub fn near_end(&self) -> Option<Timestamp> {
+        let at = now();
+        let standings = self.standings.borrow();
+        let open = standings.values().filter(|standing| standing.way(at).is_open());
+        open.filter_map(|standing| standing.fresh_until).min().filter(|end| *end <= at.plus(LEAD))
     }
 
     /// Whether the way is open for some time yet.
@@ -350,6 +372,27 @@ impl Keeper {
             self.stored(store::save_pins(&pins).await);
         }
         Some(result)
+    }
+
+    /// Changes the settings as they are now, and keeps them; those that could not be read, aside.
+    ///
+    /// # Errors
+    /// They could not be stored, and stay as they were.
+    pub async fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), api::ApiError> {
+        let _turn = self.settings_turn.take().await;
+        let mut settings = self.kept.borrow().settings.clone();
+        change(&mut settings);
+        let is_unreadable = self.kept.borrow().unreadable.contains(&"settings");
+        if is_unreadable {
+            store::keep_aside("settings", store::written_settings(&settings), now()).await?;
+            let mut kept = self.kept.borrow_mut();
+            kept.unreadable.retain(|key| *key != "settings");
+            kept.kept_aside += 1;
+        } else {
+            store::save_settings(&settings).await?;
+        }
+        self.kept.borrow_mut().settings = settings;
+        Ok(())
     }
 
     /// Notes that something could not be stored; it is kept in memory, and tried again with the next change.
@@ -553,9 +596,8 @@ impl Keeper {
         if age != self.age.get() {
             return false;
         }
-        let Judged { report, pem, chain } = judged;
+        let Judged { mut report, pem, chain } = judged;
         let (verdict, at) = (report.verdict, report.at);
-        let codes = report.decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ");
         if let Some((chain, Some(continuity))) = &chain {
             // A key is adopted by a good check only; what went wrong is noted in any case.
             if !continuity.is_accepted() || verdict == Verdict::Trusted {
@@ -567,6 +609,10 @@ impl Keeper {
         if age != self.age.get() {
             return false;
         }
+        // And an audit may have ended meanwhile.
+        self.deepen(address, &mut report);
+        let verdict = report.verdict;
+        let codes = codes_of(&report);
         let (before, has_changed) = {
             let mut standings = self.standings.borrow_mut();
             let standing = standings.entry(address.clone()).or_default();
@@ -582,9 +628,6 @@ impl Keeper {
     /// An audit has changed what is thought of the certificate that was seen last.
     pub async fn decided_anew(&self, address: &Address, before: Verdict, verdict: Verdict) {
         let codes = self.codes(address);
-        if let Some(standing) = self.standings.borrow_mut().get_mut(address).filter(|_| before != verdict) {
-            standing.since = Some(now());
-        }
         self.set_gate().await;
         let noted = self.note_conclusion(address, false, Some(before), verdict, codes);
         join(noted, self.set_tabs(address)).await;
@@ -601,8 +644,7 @@ impl Keeper {
 
     /// What decided the last check.
     pub fn codes(&self, address: &Address) -> String {
-        let decided_by = self.standing(address).report.map(|report| report.decided_by).unwrap_or_default();
-        decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ")
+        self.standing(address).report.as_ref().map(codes_of).unwrap_or_default()
     }
 
     async fn note_conclusion(
@@ -733,13 +775,15 @@ impl Keeper {
     /// Shuts the gate of what counts no longer, and checks it again where it is open in tabs.
     pub async fn renew(self: &Rc<Self>) {
         self.set_gate().await;
+        let mut ending = Vec::new();
         for address in self.guarded() {
             let tabs = self.tabs(&address).await;
-            if tabs.is_empty() || self.stays_open(&address) {
-                continue;
+            if !tabs.is_empty() && !self.stays_open(&address) {
+                ending.push(address);
             }
-            self.check(&address).await;
         }
+        // One that is slow does not keep the others waiting.
+        join_all(ending.iter().map(|address| self.check(address))).await;
         for address in self.guarded() {
             self.set_tabs(&address).await;
         }
@@ -753,6 +797,10 @@ impl Keeper {
             let _ = api::session_set(serde_json::json!({"has_security_info": known})).await;
         }
     }
+}
+
+fn codes_of(report: &Report) -> String {
+    report.decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The chain of the last check.

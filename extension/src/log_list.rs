@@ -20,11 +20,18 @@ use crate::store;
 
 /// How long one answer may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// How long list and signature may take together.
+const IN_ALL: Duration = Duration::from_secs(60);
 
 /// Where the list is fetched.
 pub fn place(settings: &Settings) -> &str {
     let own = settings.log_list_url.trim();
     if own.is_empty() { PUBLISHER } else { own }
+}
+
+/// Whether, from where and by whose signature the user wants the list.
+fn wish(settings: &Settings) -> (bool, &str, &str) {
+    (settings.renews_log_list, place(settings), settings.log_list_key.trim())
 }
 
 /// The key that the user named, SubjectPublicKeyInfo in DER.
@@ -40,42 +47,51 @@ pub async fn read(fetched: Option<&Fetched>, settings: &Settings) -> Option<LogL
     if fetched.key != key {
         return None;
     }
-    fetched.verify(&Network { time_limit: TIME_LIMIT }).await.ok()
+    fetched.verify(&Network::new(TIME_LIMIT, IN_ALL)).await.ok()
 }
 
 impl Keeper {
     /// Fetches the list where that is wanted and due. One that cannot be had or believed leaves the one at hand.
     pub async fn renew_log_list(self: &Rc<Self>, is_forced: bool) {
-        let settings = self.kept.borrow().settings.clone();
-        if !settings.renews_log_list || crate::api::is_private() {
+        let _turn = self.log_list_turn.take().await;
+        let asked = self.kept.borrow().settings.clone();
+        if !asked.renews_log_list || crate::api::is_private() {
             return;
         }
         let at = now();
         let is_recent = |one: &Fetched| {
-            one.from == place(&settings) && one.fetched_at <= at && at.since(one.fetched_at) < DAY
+            one.from == place(&asked) && one.fetched_at <= at && at.since(one.fetched_at) < DAY
         };
         if !is_forced && self.kept.borrow().fetched_log_list.as_ref().is_some_and(is_recent) {
             return;
         }
         let believed = Rc::clone(&self.believed.borrow());
         let held = believed.log_lists.judging(at).and_then(|list| list.timestamp);
-        let found = match own_key(&settings) {
+        let found = match own_key(&asked) {
             Ok(key) => {
-                let network = Network { time_limit: TIME_LIMIT };
-                renewal::renew(&network, place(&settings), key.as_deref(), held, at).await
+                let network = Network::new(TIME_LIMIT, IN_ALL);
+                renewal::renew(&network, place(&asked), key.as_deref(), held, at).await
             }
             Err(error) => Err(error),
         };
+        // That took its time: what counts is what the user wants now, and no older list takes the place of a newer one.
+        let settings = self.kept.borrow().settings.clone();
+        if wish(&settings) != wish(&asked) {
+            return;
+        }
+        let believed = Rc::clone(&self.believed.borrow());
+        let held = believed.log_lists.judging(at).and_then(|list| list.timestamp);
         match found {
+            Ok((_, list)) if list.timestamp < held => {}
             Ok((fetched, list)) => {
                 *self.log_list_trouble.borrow_mut() = None;
-                if list.timestamp > held {
-                    self.note(None, Event::LogListRenewed, list.version.clone()).await;
-                }
+                let news = (list.timestamp > held).then(|| list.version.clone());
+                *self.believed.borrow_mut() = Rc::new(Believed::new(&settings, Some(list)));
+                self.kept.borrow_mut().fetched_log_list = Some(fetched.clone());
                 self.stored(store::save_fetched_log_list(&fetched).await);
-                let changed = Believed::new(&settings, Some(list));
-                *self.believed.borrow_mut() = Rc::new(changed);
-                self.kept.borrow_mut().fetched_log_list = Some(fetched);
+                if let Some(version) = news {
+                    self.note(None, Event::LogListRenewed, version).await;
+                }
             }
             Err(error) => {
                 let code = match &error {
@@ -87,6 +103,25 @@ impl Keeper {
                 let trouble = Trouble { code: code.into(), detail: printable(&error.to_string()) };
                 *self.log_list_trouble.borrow_mut() = Some(trouble);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_fetched_is_for_one_wish() {
+        let asked = Settings { renews_log_list: true, ..Settings::default() };
+        let roots = Settings { roots: "other".into(), reuse_minutes: 3, ..asked.clone() };
+        assert_eq!(wish(&asked), wish(&roots), "the settings of today go with it");
+        for other in [
+            Settings::default(),
+            Settings { log_list_url: "https://lists.example/l.json".into(), ..asked.clone() },
+            Settings { log_list_key: "-----BEGIN PUBLIC KEY-----".into(), ..asked.clone() },
+        ] {
+            assert_ne!(wish(&asked), wish(&other));
         }
     }
 }

@@ -88,8 +88,15 @@ pub enum Request {
     Overview,
     /// Changes the settings. Answered with [`Overview`].
     Change {
-        /// All of them.
+        /// All of them; what belongs to one address ([`Settings::consents`], [`Settings::homes`]) stays as it is, because a page may be older than that.
         settings: Settings,
+    },
+    /// Whom the user allows to be asked about an address, from now on. Answered with [`Overview`].
+    Consent {
+        /// Which address.
+        address: Address,
+        /// Whom, and nobody else.
+        consent: Consent,
     },
     /// Takes over pins from an export. Answered with [`Overview`].
     ImportPins {

@@ -6,6 +6,8 @@ use core::time::Duration;
 
 use doorlight::fetch::{Answer, FetchError, Get, Host};
 use doorlight::signature::SignatureCheck;
+use doorlight::time::Timestamp;
+use doorlight_browser::now;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Promise, Reflect, Uint8Array};
 use serde_json::json;
@@ -96,7 +98,23 @@ pub async fn body(response: &Response, max_bytes: usize) -> Result<Vec<u8>, Body
 #[derive(Clone, Copy, Debug)]
 pub struct Network {
     /// How long one answer may take, its body too.
-    pub time_limit: Duration,
+    each: Duration,
+    /// How long all of them may take together, from `since` on.
+    in_all: Duration,
+    since: Timestamp,
+}
+
+impl Network {
+    /// A network that answers nothing any more once `in_all` is over: whoever answers each question just in time would hold the audit for hours.
+    pub fn new(each: Duration, in_all: Duration) -> Self {
+        Self { each, in_all, since: now() }
+    }
+
+    /// So much of `wanted` as is left at `now`, in milliseconds. A clock that is set back begins anew.
+    fn left(&self, wanted: Duration, now: Timestamp) -> u32 {
+        let left = self.in_all.saturating_sub(now.since(self.since)).min(wanted);
+        u32::try_from(left.as_millis()).unwrap_or(u32::MAX)
+    }
 }
 
 impl Host for Network {
@@ -117,7 +135,10 @@ impl Host for Network {
             "redirect": "error",
             "referrerPolicy": "no-referrer",
         }));
-        let limit = u32::try_from(self.time_limit.as_millis()).unwrap_or(u32::MAX);
+        let limit = self.left(self.each, now());
+        if limit == 0 {
+            return Err(FetchError::TimedOut { url: url() });
+        }
         // Setting a member of a fresh object does not fail. The limit holds for the body too.
         let _ = Reflect::set(&init, &"signal".into(), &time_limit(limit));
         let failed = |error: &JsValue| match api::member(error, "name").as_string().as_deref() {
@@ -147,7 +168,7 @@ impl Host for Network {
     }
 
     async fn sleep(&self, time: Duration) {
-        TimeoutFuture::new(u32::try_from(time.as_millis()).unwrap_or(u32::MAX)).await;
+        TimeoutFuture::new(self.left(time, now())).await;
     }
 }
 
@@ -189,6 +210,18 @@ pub fn pattern(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_answers_together_have_a_limit() {
+        let at = |seconds: u64| Timestamp::from_secs(1000 + seconds);
+        let network = Network { each: Duration::from_secs(3), in_all: Duration::from_secs(8), since: at(0) };
+        for (seconds, left) in [(0, 3000), (5, 3000), (6, 2000), (8, 0), (900, 0)] {
+            assert_eq!(network.left(network.each, at(seconds)), left, "{seconds}");
+        }
+        assert_eq!(network.left(Duration::from_secs(60), at(1)), 7000, "a wait ends with it");
+        let before = Timestamp::from_secs(10);
+        assert_eq!(network.left(network.each, before), 3000);
+    }
 
     #[test]
     fn patterns_are_for_one_host() {

@@ -111,6 +111,21 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// These settings with all that does not belong to one address from `other`.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self { consents: self.consents, homes: self.homes, ..other }
+    }
+
+    /// Notes whom the user allows to be asked about an address.
+    pub fn allow(&mut self, address: &Address, consent: Consent) {
+        if consent == Consent::default() {
+            self.consents.remove(address);
+        } else {
+            self.consents.insert(address.clone(), consent);
+        }
+    }
+
     /// How long a good check is reused.
     pub fn reuse(&self) -> Duration {
         Duration::from_secs(u64::from(self.reuse_minutes.clamp(1, MAX_REUSE_MINUTES)) * 60)
@@ -140,5 +155,21 @@ mod tests {
             let place = LocalHome::place(text, &guarded);
             assert_eq!(place.as_ref().map(LocalHome::pattern).ok().as_deref(), pattern, "{text}");
         }
+    }
+
+    /// A page that was filled before a consent was taken back does not bring it back, nor lose one that was given since.
+    #[test]
+    fn a_page_does_not_change_what_belongs_to_an_address() {
+        let [one, two]: [Address; 2] = ["one.test", "two.test"].map(|text| text.parse().unwrap());
+        let yes = Consent { logs: true, ..Consent::default() };
+        let mut now = Settings::default();
+        now.allow(&one, yes);
+        let page = Settings { reuse_minutes: 3, ..now.clone() };
+        now.allow(&one, Consent::default());
+        now.allow(&two, yes);
+        now.homes.insert(two.clone(), LocalHome::default());
+        let after = now.clone().with(page);
+        assert_eq!(after, Settings { reuse_minutes: 3, ..now });
+        assert_eq!(after.consents.keys().collect::<Vec<_>>(), [&two]);
     }
 }

@@ -29,14 +29,31 @@ pub struct Standing {
     pub exception: Option<Exception>,
 }
 
-/// The user's way past the gate. It ends with the session, and as soon as another certificate is seen. While none is seen, one that was given for a
-/// certificate rests: else whoever keeps the probe from its answer could put another certificate in its place.
+/// The user's way past the gate. It ends with the session, as soon as another certificate is seen, when a good check needs it no more, and with a
+/// Danger that there was not when the user was asked. While none is seen, one that was given for a certificate rests: else whoever keeps the probe
+/// from its answer could put another certificate in its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Exception {
     /// Since when.
     pub since: Timestamp,
     /// The certificate that it is for; `None` where none was seen.
     pub certificate: Option<CertificateSha256>,
+    /// What was last thought of it.
+    pub verdict: Verdict,
+}
+
+impl Exception {
+    /// What a report leaves of it.
+    fn after(self, report: &Report) -> Option<Self> {
+        let seen = report.certificate.as_ref().map(|one| one.sha256);
+        let is_other = seen.is_some() && self.certificate != seen;
+        let is_worse = report.verdict == Verdict::Danger && self.verdict != Verdict::Danger;
+        if opens(report) || is_other || is_worse {
+            return None;
+        }
+        let is_about_it = self.certificate == seen;
+        Some(if is_about_it { Self { verdict: report.verdict, ..self } } else { self })
+    }
 }
 
 /// Whether a request may pass.
@@ -110,14 +127,29 @@ impl Standing {
             self.since = Some(now);
         }
         let seen = report.certificate.as_ref().map(|one| one.sha256);
-        if opens(&report) || self.exception.is_some_and(|one| seen.is_some() && one.certificate != seen) {
-            self.exception = None;
-        }
+        self.exception = self.exception.and_then(|one| one.after(&report));
+        // It counts from the look, however long it took to judge it.
+        self.fresh_until = Some(now.plus(reuse.saturating_sub(now.since(report.at))));
         self.report = Some(report);
         self.pem = pem;
         self.checked_at = Some(now);
-        self.fresh_until = Some(now.plus(reuse));
         before.is_some() && seen.is_some() && before != seen
+    }
+
+    /// Takes in what was learnt since the check, which goes on counting as long as before. What was thought, and what is: `None` without a check.
+    pub fn redecide(
+        &mut self,
+        learn: impl FnOnce(&mut Report),
+        now: Timestamp,
+    ) -> Option<(Verdict, Verdict)> {
+        let report = self.report.as_mut()?;
+        let before = report.verdict;
+        learn(report);
+        self.exception = self.exception.and_then(|one| one.after(report));
+        if before != report.verdict {
+            self.since = Some(now);
+        }
+        Some((before, report.verdict))
     }
 
     /// The certificate of the last check.
@@ -132,7 +164,8 @@ impl Standing {
 
     /// Lets the user past, for the certificate that was seen last.
     pub fn except(&mut self, reuse: Duration, now: Timestamp) {
-        self.exception = Some(Exception { since: now, certificate: self.certificate() });
+        let verdict = self.report.as_ref().map_or(Verdict::Unchecked, |report| report.verdict);
+        self.exception = Some(Exception { since: now, certificate: self.certificate(), verdict });
         self.since = Some(now);
         self.checked_at = Some(self.checked_at.map_or(now, |at| at.min(now)));
         self.fresh_until = Some(now.plus(reuse));
@@ -206,6 +239,17 @@ mod tests {
     }
 
     #[test]
+    fn a_check_counts_from_its_look() {
+        let mut slow = Standing::default();
+        slow.conclude(report(Verdict::Trusted, Code::PinSameKey, 1), String::new(), REUSE, at(40));
+        assert_eq!(
+            (slow.way(at(39)), slow.way(at(40)), slow.way(at(899))),
+            (Way::Shut, Way::Open, Way::Open)
+        );
+        assert_eq!(slow.way(at(900)), Way::Shut);
+    }
+
+    #[test]
     fn danger_outlives_its_time() {
         let standing = after(report(Verdict::Danger, Code::PinNewKey, 1));
         assert_eq!(standing.light(at(90_000)), Light::Danger);
@@ -256,6 +300,40 @@ mod tests {
         assert_eq!((standing.way(at(3)), standing.light(at(3))), (Way::Shut, Light::Unchecked));
         standing.conclude(report(Verdict::Danger, Code::PinNewKey, 1), String::new(), REUSE, at(4));
         assert_eq!(standing.way(at(5)), Way::Exception);
+    }
+
+    /// An audit heals a light that the user went past, and finds something else later.
+    #[test]
+    fn an_exception_ends_when_it_is_not_needed_and_when_danger_is_new() {
+        let says = |verdict| move |report: &mut Report| report.verdict = verdict;
+        let mut standing = after(report(Verdict::Danger, Code::PinSameKey, 1));
+        standing.except(REUSE, at(1));
+        assert_eq!(standing.redecide(says(Verdict::Danger), at(2)), Some((Verdict::Danger, Verdict::Danger)));
+        assert_eq!(standing.way(at(3)), Way::Exception, "nothing new");
+        assert_eq!(
+            standing.redecide(says(Verdict::Trusted), at(4)),
+            Some((Verdict::Danger, Verdict::Trusted))
+        );
+        assert_eq!((standing.way(at(5)), standing.exception, standing.since), (Way::Open, None, Some(at(4))));
+        standing.redecide(says(Verdict::Danger), at(6));
+        assert_eq!((standing.way(at(7)), standing.light(at(7))), (Way::Shut, Light::Danger));
+        assert_eq!(Standing::default().redecide(says(Verdict::Trusted), at(1)), None);
+
+        // The user was told that it could not be told.
+        for is_audit in [true, false] {
+            let mut standing = after(report(Verdict::Unchecked, Code::PinSameKey, 1));
+            standing.except(REUSE, at(1));
+            if is_audit {
+                standing.redecide(says(Verdict::Danger), at(2));
+            } else {
+                standing.conclude(report(Verdict::Danger, Code::PinSameKey, 1), String::new(), REUSE, at(2));
+            }
+            assert_eq!(
+                (standing.way(at(3)), standing.light(at(3))),
+                (Way::Shut, Light::Danger),
+                "{is_audit}"
+            );
+        }
     }
 
     #[test]

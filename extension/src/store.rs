@@ -84,7 +84,7 @@ impl Kept {
             unreadable.push("pins");
         }
         // Settings that cannot be read may have asked for more than the defaults do.
-        let strict = || Settings { requires_ct: true, ..Settings::default() };
+        let strict = || Settings { requires_ct: true, requires_proof: true, ..Settings::default() };
         let settings = match read::<Settings>(all, "settings") {
             Read::Value(settings) if settings.schema <= settings::SCHEMA => settings,
             Read::Absent => Settings::default(),
@@ -237,14 +237,29 @@ pub async fn keep_aside(key: &str, replacement: String, at: Timestamp) -> Result
     api::local_set(json!({"kept_aside": aside, key: replacement, "written": stamp()})).await
 }
 
-/// Keeps what the audits found.
-pub async fn save_audits(audits: &BTreeMap<Address, Audited>) -> Result<(), ApiError> {
-    api::local_set(json!({"audits": written(audits)})).await
+/// Keeps what the audits found about an address, `None` for nothing any more. What another background knows of other addresses stays.
+pub async fn save_audited(address: &Address, audited: Option<&Audited>) -> Result<(), ApiError> {
+    let all = api::local_get(&["audits"]).await?;
+    let audits = with_audited(&all, address, audited);
+    api::local_set(json!({"audits": audits, "written": stamp()})).await
+}
+
+/// What `all` holds of audits, with what was found about one address in the place of what was there. Pure.
+fn with_audited(all: &Value, address: &Address, audited: Option<&Audited>) -> String {
+    let mut audits: BTreeMap<Address, Audited> = match read(all, "audits") {
+        Read::Value(audits) => audits,
+        Read::Absent | Read::Unreadable => BTreeMap::new(),
+    };
+    match audited {
+        Some(audited) => audits.insert(address.clone(), audited.clone()),
+        None => audits.remove(address),
+    };
+    written(&audits)
 }
 
 /// Keeps what the homes said.
 pub async fn save_homes(homes: &BTreeMap<Address, Asked>) -> Result<(), ApiError> {
-    api::local_set(json!({"homes": written(homes)})).await
+    api::local_set(json!({"homes": written(homes), "written": stamp()})).await
 }
 
 fn token_key(address: &Address) -> String {
@@ -397,6 +412,18 @@ mod tests {
         );
     }
 
+    /// A private window's background, or the other one, has written meanwhile.
+    #[test]
+    fn only_ones_own_audit_is_overwritten() {
+        let [one, two]: [Address; 2] = ["one.test", "two.test"].map(|text| text.parse().expect("an address"));
+        let due = |at| Audited { due: Some(Timestamp::from_secs(at)), ..Audited::default() };
+        let keep = |all: Value, address, audited: Option<&Audited>| json!({"audits": with_audited(&all, address, audited)});
+        let both = keep(keep(json!({}), &one, Some(&due(1))), &two, Some(&due(2)));
+        let after = Kept::read(&keep(both.clone(), &one, Some(&due(3)))).audits;
+        assert_eq!(after, BTreeMap::from([(one.clone(), due(3)), (two.clone(), due(2))]));
+        assert_eq!(Kept::read(&keep(both, &one, None)).audits, BTreeMap::from([(two, due(2))]));
+    }
+
     #[test]
     fn damage_is_never_taken_for_nothing() {
         for damaged in [json!(""), json!("{"), json!({}), json!(null), json!([1]), json!("{\"schema\":9}")] {
@@ -404,7 +431,7 @@ mod tests {
             assert!(kept.pins.is_err(), "{damaged}");
             assert!(kept.unreadable.contains(&"pins"), "{damaged}");
             if damaged != json!("{}") {
-                assert!(kept.settings.requires_ct, "{damaged}");
+                assert!(kept.settings.requires_ct && kept.settings.requires_proof, "{damaged}");
                 assert!(kept.unreadable.contains(&"settings"), "{damaged}");
             }
         }

@@ -3,6 +3,7 @@
 const WAIT = 15000;
 const AGAIN = 2500;
 const SOON = 100;
+const PACE = 1000;
 const wanted = location.hash.slice(1);
 const isPost = location.search === "?post";
 const hasBody = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
@@ -17,6 +18,7 @@ if (window.top === window) {
 async function check() {
   const answer = wanted.startsWith("https://") ? await ask() : null;
   if (answer?.is_open && !isPost && answer.status?.is_guarded !== false) {
+    await pace();
     location.replace(wanted);
     return;
   }
@@ -25,6 +27,19 @@ async function check() {
     document.body.dataset.answer = JSON.stringify(answer);
   }
   await import("./page.js");
+}
+
+// A gate that says open and is shut would send the tab to and fro without end: it goes on once in a second.
+async function pace() {
+  const now = Date.now();
+  let wait = PACE;
+  try {
+    wait = Math.min(PACE, Number(sessionStorage.getItem("passed")) + PACE - now);
+    sessionStorage.setItem("passed", now + Math.max(0, wait));
+  } catch {
+    // Nothing may be stored: then every time takes a second.
+  }
+  if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
 }
 
 async function ask() {

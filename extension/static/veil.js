@@ -110,16 +110,19 @@
         const mine = ++asked;
         let passage;
         let pause = 2000;
+        // That it has woken is said once: again, it would undo the check that it waits for. It waits under its veil all the same.
+        let next = more.has_woken ? { is_restored: true } : more;
         try {
             const answer = chrome.runtime.sendMessage({ ask: "hello", url: location.href, ...more });
             passage = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 4000))]);
         } catch {
             // The background was on its way to sleep (Firefox): the page stays covered, and asks again.
             pause = BLINK;
+            next = more;
         }
         if (mine !== asked || passage?.is_leaving) return;
         if (passage?.is_open) lift();
-        else setTimeout(() => mine === asked && ask(more), pause);
+        else setTimeout(() => mine === asked && ask(next), pause);
     };
 
     ask();

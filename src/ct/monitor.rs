@@ -55,6 +55,11 @@ impl Monitor {
         }
     }
 
+    /// True where it says of what it shows whether that was revoked.
+    pub fn tells_revocation(self) -> bool {
+        self == Self::CertSpotter
+    }
+
     /// What it calls itself.
     pub fn name(self) -> &'static str {
         match self {

@@ -122,7 +122,7 @@ pub struct PublicationReport {
     pub promised_at: Timestamp,
     /// What became of the promise.
     pub inclusion: Kept,
-    /// Why, where it is missing or was not checked: a stable word.
+    /// Why, where it is missing or was not checked; beside proof from an earlier look, why this one did not check it: a stable word.
     pub inclusion_reason: Option<String>,
     /// How the head stands to those before.
     pub consistency: History,
@@ -185,7 +185,7 @@ pub async fn audit<H: Host>(host: &H, promises: &Promises, heads: &Heads, at: Ti
 }
 
 /// One finding for each code that is called for, with the logs it is about.
-fn evidence(reports: &[PublicationReport]) -> Vec<Evidence> {
+pub fn evidence(reports: &[PublicationReport]) -> Vec<Evidence> {
     let inclusion = |report: &PublicationReport| match report.inclusion {
         Kept::Proven => Code::InclusionProven,
         Kept::Pending => Code::InclusionPending,
@@ -212,7 +212,8 @@ fn evidence(reports: &[PublicationReport]) -> Vec<Evidence> {
         }
     };
     for report in reports {
-        note(inclusion(report), &report.log, report.inclusion_reason.as_ref());
+        let reason = report.inclusion_reason.as_ref().filter(|_| report.inclusion != Kept::Proven);
+        note(inclusion(report), &report.log, reason);
         note(consistency(report), &report.log, report.consistency_reason.as_ref());
     }
     found.sort_by_key(|(code, _)| *code);

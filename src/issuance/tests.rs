@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -174,6 +176,30 @@ fn what_has_ended_has_ended() {
     assert!(!one.has_ended(now()) && one.has_ended(days(3)));
     one.revoked = Some(Revoked { at: None });
     assert!(one.has_ended(now()));
+}
+
+/// Cert Spotter says that it was revoked; crt.sh, which tells nothing of that, shows it too.
+#[test]
+fn one_monitor_does_not_end_what_another_shows() {
+    let world = World::new("Lab Trust");
+    let certificate = world.issue(WISH);
+    let revoked = |at, id| Issuance {
+        revoked: Some(Revoked { at }),
+        entries: BTreeSet::from([entry(Monitor::CertSpotter, id)]),
+        ..read(&certificate)
+    };
+    for at in [None, Some(days(-1))] {
+        // However much it says of it.
+        let mut all: Vec<_> = (0..20).map(|id| revoked(at, id)).collect();
+        assert!(join(all.clone()).issuances[0].has_ended(now()), "alone, it could as well have kept silent");
+        all.insert(7, without_key(&certificate));
+        let joined = join(all).issuances;
+        let [one] = joined.as_slice() else { panic!("{joined:?}") };
+        assert!(one.revoked.is_some() && one.revocation().is_none() && !one.has_ended(now()), "{at:?}");
+        assert_eq!(one.entries.len(), MAX_PARTS + 1);
+    }
+    let before_it_was = revoked(Some(read(&certificate).not_before.minus(Duration::from_secs(1))), 1);
+    assert!(!before_it_was.has_ended(now()));
 }
 
 #[test]

@@ -11,6 +11,7 @@ import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs"
 const LOGS = ["ash", "birch", "cedar"];
 const MONITORS = ["cert-spotter", "crt-sh"];
 const ALL = { logs: true, cert_spotter: true, crt_sh: true };
+const NOBODY = { logs: false, cert_spotter: false, crt_sh: false };
 const HOUR = 3_600_000;
 
 /** What the tests ask of a lab and an extension. `own()` may be another after a restart. */
@@ -19,10 +20,11 @@ function auditing(lab, own) {
     const keys = () => own().asker.evaluate(() => chrome.storage.local.get());
     const it = {
         /** Settings as the options page changes them. */
-        async change(changes) {
+        async change({ consents, ...changes }) {
             const { settings } = await own().ask({ ask: "overview" });
             const { trouble } = await own().ask({ ask: "change", settings: { ...settings, ...changes } });
             assert.equal(trouble, null);
+            if (consents) await it.consent(consents[lab.address]);
             // What was judged by other settings counts no longer.
             return it.again();
         },
@@ -31,6 +33,7 @@ function auditing(lab, own) {
             cert_spotter: lab.monitors.cert_spotter,
             consents: consent ? { [lab.address]: consent } : {},
         }),
+        consent: (consent = NOBODY, address = lab.address) => own().ask({ ask: "consent", address, consent }),
         guard: (consent, more = {}) => own().guard({ ...it.sources(consent), ...more }),
         again: () => own().ask({ ask: "check-again", address: lab.address }),
         /** Waits for the end of an audit that began by itself. */
@@ -294,7 +297,7 @@ for (const kind of KINDS) {
             const kept = await it.audit();
             assert.equal(kept.light, "trusted");
             assert.ok(codes(kept).includes("inclusion-proven"));
-            assert.ok(kept.watch.publication.every(({ inclusion, inclusion_reason }) => inclusion === "not-checked" && inclusion_reason === "unreachable"));
+            assert.ok(kept.watch.publication.every(({ inclusion, inclusion_reason }) => inclusion === "proven" && inclusion_reason === "unreachable"));
             assert.ok(kept.watch.looks.every(({ reason, last_whole }) => reason === "unreachable" && last_whole));
 
             // Never proven.
@@ -363,9 +366,10 @@ for (const kind of KINDS) {
                     assert.ok(codes(found).includes("inclusion-proven"), `${title}: what was proven stays so`);
                     assert.ok(codes(found).includes("consistency-not-checked"), title);
                     const [ash, birch, cedar] = found.watch.publication;
-                    const [of, why] = round === 0 ? ["inclusion", "inclusion_reason"] : ["consistency", "consistency_reason"];
+                    const why = round === 0 ? "inclusion_reason" : "consistency_reason";
                     for (const log of [ash, birch, cedar]) {
-                        assert.equal(log[of], "not-checked", `${title}: ${log.log}`);
+                        assert.equal(log.inclusion, "proven", `${title}: ${log.log}`);
+                        if (round === 1) assert.equal(log.consistency, "not-checked", `${title}: ${log.log}`);
                         assert.match(log[why], reason, `${title}: ${log.log}`);
                         cases++;
                     }
@@ -400,7 +404,7 @@ for (const kind of KINDS) {
                 const { light, watch } = await it.audit();
                 assert.equal(light, "trusted", mode);
                 for (const log of watch.publication) {
-                    assert.equal(log.inclusion, "not-checked", `${mode}: ${log.log}`);
+                    assert.equal(log.inclusion, "proven", `${mode}: ${log.log}`);
                     assert.match(log.inclusion_reason, reason, `${mode}: ${log.log}`);
                     assert.equal(log.consistency, "not-checked", `${mode}: ${log.log}`);
                 }
@@ -459,6 +463,12 @@ for (const kind of KINDS) {
             await until(() => isAtGate(page), { why: "the tab at the gate" });
             assert.ok((await it.journal("danger")).some(({ detail }) => detail === "inclusion-missing"));
             assert.equal((await it.again()).light, "danger", "kept for the next check");
+            // A14 after A7: a line that is cut proves nothing.
+            await lab.command({ do: "cut" });
+            const cut = await it.audit();
+            assert.deepEqual([cut.light, cut.report.decided_by], ["danger", ["inclusion-missing"]]);
+            assert.deepEqual(cut.watch.publication.map(({ inclusion }) => inclusion), ["missing", "proven", "missing"]);
+            await lab.command({ do: "heal" });
             await page.close();
             // Young enough, the same is no failure: the log has a day.
             await lab.command({ do: "log", name: "*", mode: "good" });
@@ -475,7 +485,14 @@ for (const kind of KINDS) {
 
         test("consent taken back: the alarm is gone, and nobody is asked any more", async () => {
             await it.quiet();
+            const { settings } = await own.ask({ ask: "overview" });
+            assert.deepEqual(settings.consents, { [lab.address]: ALL });
             await it.change({ consents: {} });
+            // A page from before saves something else, and one asks about an address that is guarded no longer.
+            await own.ask({ ask: "change", settings });
+            await it.consent(ALL, "other.example.org");
+            assert.deepEqual((await own.ask({ ask: "overview" })).settings.consents, {});
+            await it.again();
             await lab.clear();
             assert.equal(await it.alarm(), null);
             await it.again();

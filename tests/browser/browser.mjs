@@ -134,13 +134,15 @@ export async function launch(kind, lab, options = {}) {
             return own.asker.evaluate((message) => chrome.runtime.sendMessage(message), message);
         },
         /** The way a user sets up: own roots and list, then the address. */
-        async guard({ pins = lab.pins, address = lab.address, ...settings } = {}) {
+        async guard({ pins = lab.pins, address = lab.address, consents = {}, ...settings } = {}) {
             const { settings: now } = await own.ask({ ask: "overview" });
             const wanted = { ...now, roots: lab.roots, log_list: lab.logList, ...settings };
             const changed = await own.ask({ ask: "change", settings: wanted });
             if (changed.trouble) throw new Error(JSON.stringify(changed.trouble));
             if (pins) await own.ask({ ask: "import-pins", json: pins });
-            return own.ask({ ask: "guard", address });
+            const guarded = await own.ask({ ask: "guard", address });
+            for (const [address, consent] of Object.entries(consents)) await own.ask({ ask: "consent", address, consent });
+            return guarded;
         },
         status: (url = lab.home) => own.ask({ ask: "status", url }),
         /** Nothing that was checked before counts any longer, as after a long sleep. */

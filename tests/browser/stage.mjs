@@ -104,8 +104,9 @@ async function watched(lab, own, { shown, options }) {
     await shown("setup-watch", offer);
 
     const { settings } = await own.ask({ ask: "overview" });
-    const consents = { [lab.address]: { logs: true, cert_spotter: true, crt_sh: true } };
-    await own.ask({ ask: "change", settings: { ...settings, ...lab.monitors, consents } });
+    const consent = (is) => own.ask({ ask: "consent", address: lab.address, consent: { logs: is, cert_spotter: is, crt_sh: is } });
+    await own.ask({ ask: "change", settings: { ...settings, ...lab.monitors } });
+    await consent(true);
     const audit = async () => {
         await own.ask({ ask: "audit", address: lab.address });
         await own.ask({ ask: "check-again", address: lab.address });
@@ -125,6 +126,7 @@ async function watched(lab, own, { shown, options }) {
     await until(async () => (await own.status()).watch.alarms.length, { why: "the alarm" });
     await shown("popup-alarm", await popup(own, `${lab.home}/`));
     await shown("options-alarm", await everything());
+    await consent(false);
     await own.ask({ ask: "change", settings });
     await lab.command({ do: "forget" });
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use doorlight::address::Address;
 
 use crate::message::{Needs, Overview, Request, Status, Watch};
-use crate::settings::{Consent, Settings};
+use crate::settings::Consent;
 
 use super::background::{Unanswered, ask};
 use super::browser;
@@ -97,7 +97,7 @@ pub fn ask_for_hosts(hosts: &[String]) -> impl Future<Output = Result<bool, wasm
     browser::request_permissions(&browser::value(&serde_json::json!({ "origins": hosts })))
 }
 
-/// Stores what was agreed to, on top of the settings as they are now, and gives back what nobody needs any more. The answer holds no trouble of the
+/// Stores what was agreed to, on top of what is agreed to now, and gives back what nobody needs any more. The answer holds no trouble of the
 /// permissions: one that stays is one too many, and nothing that the user could mend.
 ///
 /// # Errors
@@ -106,13 +106,10 @@ pub async fn store(
     address: &Address,
     change: impl FnOnce(Consent) -> Consent,
 ) -> Result<Overview, Unanswered> {
-    let mut settings: Settings = ask::<Overview>(&Request::Overview).await?.settings;
-    let before = settings.consents.remove(address).unwrap_or_default();
+    let settings = ask::<Overview>(&Request::Overview).await?.settings;
+    let before = settings.consents.get(address).copied().unwrap_or_default();
     let after = change(before);
-    if is_any(after) {
-        settings.consents.insert(address.clone(), after);
-    }
-    let overview = ask::<Overview>(&Request::Change { settings }).await?;
+    let overview = ask::<Overview>(&Request::Consent { address: address.clone(), consent: after }).await?;
     if overview.trouble.is_none()
         && let Some(status) = overview.sites.iter().find(|status| status.address.as_ref() == Some(address))
         && let Some(watch) = &status.watch

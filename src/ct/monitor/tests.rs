@@ -468,7 +468,7 @@ fn real_entries_are_read() {
 /// Done-when 3: ten thousand issuances in both monitors.
 #[test]
 fn ten_thousand_issuances_are_handled() {
-    use crate::watch::{MAX_ISSUANCES, WatchRecord};
+    use crate::watch::{MAX_ISSUANCES, MAX_KEPT, WatchRecord};
     let world = World::new("Lab Trust");
     let base = world.issue(WISH);
     let (spotter, crt): (Vec<_>, Vec<_>) = (1..=10_000_u64)
@@ -510,8 +510,8 @@ fn ten_thousand_issuances_are_handled() {
     let alarms = record.take_in(&found, &site, now());
     println!("10,000 + 10,000 entries: read and joined in {looked:?}, taken in after {:?}", start.elapsed());
     assert_eq!((codes(&found), found.issuances.len()), (vec![None, None], 20_000));
-    assert_eq!((alarms.len(), record.issuances.len()), (MAX_ISSUANCES, MAX_ISSUANCES));
-    assert!(record.to_json().len() < 3 << 20);
+    assert_eq!(alarms.len(), record.issuances.len());
+    assert!((1000..=MAX_ISSUANCES).contains(&alarms.len()) && record.to_json().len() < MAX_KEPT + 1000);
     for alarm in alarms {
         assert!(record.told(&alarm.id, now()));
     }
