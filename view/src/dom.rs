@@ -91,6 +91,15 @@ pub fn folded(name: &str, inside: impl IntoIterator<Item = Part>) -> Part {
     part("details").child(part("summary").text(name)).child(part("div").class("inside").children(inside))
 }
 
+/// Does something with every element of the page that a selector finds.
+pub fn each(selector: &'static str, mut act: impl FnMut(&Part)) {
+    let list = document().and_then(|document| document.query_selector_all(selector).ok());
+    let Some(list) = list else { return };
+    for element in (0..list.length()).filter_map(|at| list.get(at)?.dyn_into::<Element>().ok()) {
+        act(&Part(Some(element)));
+    }
+}
+
 /// The ids of the folded parts that are open.
 pub fn open_folds() -> Vec<String> {
     let list = document().and_then(|document| document.query_selector_all("details[open][id]").ok());
