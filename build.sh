@@ -8,16 +8,18 @@ usage() {
 ./build.sh run                  open a browser with the extension on the lab's home (without a display: screenshots)
 ./build.sh run lab              show the command line judge the lab's homes and attackers, offline
 ./build.sh run https://HOST     judge a real address
+./build.sh run www              serve the web page on this machine, and print its address
 ./build.sh run ARGUMENTS…       run the command line
 ./build.sh test                 everything that has to be green: format, lints, licences, tests, wasm and its size, both browsers
 ./build.sh test-browsers        the browser tests alone
 ./build.sh test-home            against a real Home Assistant, which is installed for it (Python 3.13; half a gigabyte, once)
-./build.sh package              both packages of the extension, in target/package
+./build.sh package              both packages of the extension and the web page, in target/package
 ./build.sh bench                speed and size, as ratios against pkijs, OpenSSL and a browser without the extension
 ./build.sh soak [MINUTES]       a long day in each browser, thirty minutes each
 ./build.sh screenshots          the pictures in docs/images
 ./build.sh fuzz [MINUTES]       the fuzzers, ten minutes each
 ./build.sh codes                make docs/codes.md from the table of codes
+./build.sh renew samples        new certificates for the web page to try
 ./build.sh renew log-list       take the list of logs from Debian's source of Chromium (a large download)
 ./build.sh renew advisories     ask PyPI what became known against releases of Home Assistant
 TEXT
@@ -79,6 +81,16 @@ build_for_browsers() {
     export DOORLIGHT_EXTENSION=$PWD/target/extension
     DOORLIGHT_LAB=$(realpath "${CARGO_TARGET_DIR:-target}")/debug/lab-home
     export DOORLIGHT_LAB
+    say "the web page and its size"
+    tools/www target/www
+    export DOORLIGHT_WWW=$PWD/target/www/page
+}
+
+# The command line, for whatever compares with it.
+build_command_line() {
+    cargo build --quiet --release --bin doorlight
+    DOORLIGHT_CLI=$(realpath "${CARGO_TARGET_DIR:-target}")/release/doorlight
+    export DOORLIGHT_CLI
 }
 
 run() {
@@ -88,6 +100,11 @@ run() {
         return
     fi
     setup_rust
+    if [[ $1 == www ]]; then
+        setup_wasm
+        tools/www target/www
+        exec node tools/serve.mjs target/www/page
+    fi
     cargo build --quiet --release --bin doorlight
     local target=${CARGO_TARGET_DIR:-target}
     case $1 in
@@ -126,6 +143,12 @@ package() {
         (cd "target/extension/$browser" && find . -type f | LC_ALL=C sort | TZ=UTC zip -q -X -9 "$archive" -@)
         echo "$(sha256sum "$archive" | cut -c1-64)  ${archive#"$PWD/"}  $(stat --format %s "$archive") bytes"
     done
+    local site=$folder/doorlight-$version-www
+    rm -rf "$site" "$site.zip"
+    cp -r target/www/page "$site"
+    find "$site" -exec touch --date=@315619200 {} +
+    (cd "$site" && find . -type f | LC_ALL=C sort | TZ=UTC zip -q -X -9 "$site.zip" -@)
+    echo "$(sha256sum "$site.zip" | cut -c1-64)  ${site#"$PWD/"}.zip  $(stat --format %s "$site.zip") bytes, and the same as a folder"
     say "Mozilla's linter"
     # A folder of its own: the linter brings two hundred packages that nothing else here needs.
     [[ -d tools/linter/node_modules ]] || npm ci --prefix tools/linter --silent
@@ -156,12 +179,12 @@ test_all() {
     say "licences and advisories"
     deny
     say "the web page's module and its size"
-    tools/wasm doorlight-www target/www
+    tools/www target/www
     tools/wasm doorlight-passwords target/passwords
     say "tests"
     local log
     log=$(mktemp)
-    DOORLIGHT_WASM=$PWD/target/www DOORLIGHT_PASSWORDS=$PWD/target/passwords cargo test --workspace --lib --bins --tests -- --show-output 2>&1 | tee "$log"
+    DOORLIGHT_WASM=$PWD/target/www/module DOORLIGHT_PASSWORDS=$PWD/target/passwords cargo test --workspace --lib --bins --tests -- --show-output 2>&1 | tee "$log"
     say "the core without the command line"
     cargo check --quiet --no-default-features
     say "documentation"
@@ -170,6 +193,7 @@ test_all() {
     awk '/^test result:/ { passed += $4; failed += $6 } END { print passed " passed, " failed " failed" }' "$log"
     rm "$log"
     build_for_browsers
+    build_command_line
     test_browsers
     say "all green, browsers too"
 }
@@ -227,21 +251,21 @@ command=${1:-help}
 case $command in
     run) run "$@" ;;
     test) test_all ;;
-    test-browsers) build_for_browsers; test_browsers ;;
+    test-browsers) build_for_browsers; build_command_line; test_browsers ;;
     test-home) build_for_browsers; test_home ;;
     package) package ;;
     soak) build_for_browsers; for browser in chromium firefox; do node tests/browser/soak.mjs "${1:-30}" "$browser"; done ;;
-    screenshots) build_for_browsers; node tests/browser/screenshots.mjs docs/images ;;
-    bench) setup_rust; setup_wasm; need chromium=chromium /usr/include/openssl/ssl.h=libssl-dev; bench/run "$@"; build_for_browsers; node bench/extension.mjs ;;
+    screenshots) build_for_browsers; node tests/browser/screenshots.mjs docs/images; node tests/browser/screenshots-www.mjs docs/images ;;
+    bench) setup_rust; setup_wasm; need chromium=chromium /usr/include/openssl/ssl.h=libssl-dev; bench/run "$@"; build_for_browsers; node bench/extension.mjs; node bench/www.mjs ;;
     fuzz) setup_rust; fuzz/run "$@" ;;
     codes) setup_rust; cargo run --quiet --bin doorlight -- codes >docs/codes.md.new; mv docs/codes.md.new docs/codes.md ;;
     renew)
         case ${1:-} in
             log-list) renew_log_list ;;
             advisories) renew_advisories ;;
+            samples) setup_rust; cargo run --quiet --package doorlight-lab --bin samples -- www/samples; echo "now run ./build.sh test, and commit www/samples" ;;
             *) usage >&2; exit 64 ;;
-        esac
-        ;;
+        esac ;;
     help | --help | -h) usage ;;
     *) usage >&2; exit 64 ;;
 esac

@@ -19,6 +19,7 @@ use crate::ct::policy::{Policy, Promise};
 use crate::ct::publication::{self, Promises};
 use crate::ct::sct::{Sct, SctError, SignedEntry, parse_list};
 use crate::evidence::{Check, Code, Evidence, Outcome};
+use crate::ladder::Ladder;
 use crate::path::{self, Path, PathError, Plan};
 use crate::report::{CertificateReport, Report, SctReport, SctSignature};
 use crate::roots::Roots;
@@ -140,6 +141,8 @@ pub struct Conclusion {
     pub continuity: Option<Continuity>,
     /// What the logs can be asked about; see [`publication::audit`].
     pub promises: Promises,
+    /// Who vouches for whom.
+    pub ladder: Ladder,
 }
 
 impl<'a> Examination<'a> {
@@ -246,10 +249,11 @@ impl<'a> Examination<'a> {
             self.pin_evidence(continuity),
         ]);
         evidence.extend(self.home_evidence());
+        let ladder = self.plan.ladder(&path, answers, self.observation.chain.others().len());
         let promises = self.promises(&scts, self.leaf_issuer(&path, answers), under_added_root);
         let scts = scts.into_iter().map(|one| one.report).collect();
         let report = Report::new(self.observation, CertificateReport::new(leaf), evidence, scts, &required);
-        Conclusion { report, continuity, promises }
+        Conclusion { report, continuity, promises, ladder }
     }
 
     /// What the logs promised with a good signature.

@@ -8,7 +8,7 @@
 //! | the way of the data | [`examination`] |
 //! | which other host could be mistaken for a guarded one | [`look_alike`] |
 //! | what is accepted as a certificate | [`certificate`], [`chain`], [`fingerprint`], [`address`] |
-//! | whom to believe | [`roots`], and the private module `path` |
+//! | whom to believe | [`roots`], and the private module `path`; who vouches for whom, for a picture: [`ladder`] |
 //! | how signatures are checked, and why that is sound | [`signature`] |
 //! | Certificate Transparency | [`ct`] |
 //! | how the network is asked | [`fetch`] |
@@ -33,6 +33,7 @@ pub mod findings;
 pub mod fingerprint;
 pub mod home_assistant;
 pub mod issuance;
+pub mod ladder;
 pub mod look_alike;
 pub mod pins;
 pub mod report;

@@ -12,6 +12,7 @@ use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use crate::address::Host;
 use crate::certificate::Certificate;
+use crate::ladder::{Ladder, Link, Role, Rung};
 use crate::name::DistinguishedName;
 use crate::roots::Roots;
 use crate::signature::{Answered, Answers, KeyKind, Missing, PublicKey, RSA_MIN_BITS, SignatureCheck};
@@ -192,6 +193,91 @@ impl<'a> Plan<'a> {
             Err(_) if distrusted.get() => Err(PathError::RootDistrusted),
             Err(error) => Err(self.tell(&error, answers)),
         }
+    }
+
+    /// The way up as a picture shows it; `came_along` certificates came with the leaf.
+    pub(crate) fn ladder(
+        &self,
+        path: &Result<Path, PathError>,
+        answers: &Answers,
+        came_along: usize,
+    ) -> Ladder {
+        let mut rungs = vec![Rung::of(self.leaf, Role::Server, Link::Top)];
+        let mut on_it = vec![self.leaf];
+        let mut current = self.leaf;
+        loop {
+            let edges: Vec<_> = self.edges_from(current).collect();
+            let is_new = |certificate: &Certificate| on_it.iter().all(|one| one.der() != certificate.der());
+            let step = match path {
+                Ok(path) => {
+                    let wanted = path.intermediates.get(on_it.len() - 1);
+                    let found = edges.iter().find_map(|edge| match edge.issuer {
+                        Issuer::Intermediate(one) if Some(&one.sha256().to_string()) == wanted => Some(one),
+                        _ => None,
+                    });
+                    let role = if path.root_is_added { Role::AddedRoot } else { Role::Root };
+                    found.ok_or_else(|| (Link::Vouches, Some(Rung::named(path.root.clone(), role))))
+                }
+                Err(_) => self.step_without_path(current, &edges, answers, is_new),
+            };
+            let last = rungs.len() - 1;
+            let (link, above) = match step {
+                Ok(next) => {
+                    on_it.push(next);
+                    current = next;
+                    (Link::Vouches, Some(Rung::of(next, Role::Authority, Link::Top)))
+                }
+                Err((link, above)) => {
+                    if let Some(rung) = rungs.get_mut(last) {
+                        rung.above = link;
+                        if above.is_none() && current.is_self_issued() {
+                            rung.role = Role::PrivateRoot;
+                        }
+                    }
+                    rungs.extend(above);
+                    let aside = came_along.saturating_sub(on_it.len() - 1);
+                    return Ladder { rungs, aside };
+                }
+            };
+            if let Some(rung) = rungs.get_mut(last) {
+                rung.above = link;
+            }
+            rungs.extend(above);
+        }
+    }
+
+    /// The next one up over a good signature, or how the way ends.
+    fn step_without_path(
+        &self,
+        current: &Certificate,
+        edges: &[&Edge<'a>],
+        answers: &Answers,
+        is_new: impl Fn(&Certificate) -> bool,
+    ) -> Result<&'a Certificate, (Link, Option<Rung>)> {
+        let anchor_role = |anchor| if self.roots.is_added(anchor) { Role::AddedRoot } else { Role::Root };
+        let good = || edges.iter().filter(|edge| answers.is_good(edge.check.as_ref()));
+        for edge in good() {
+            if let Issuer::Anchor(anchor) = edge.issuer {
+                return Err((Link::Refused, Some(Rung::named(name_of(anchor), anchor_role(anchor)))));
+            }
+        }
+        let next = good().find_map(|edge| match edge.issuer {
+            Issuer::Intermediate(one) if is_new(one) => Some(one),
+            _ => None,
+        });
+        if let Some(next) = next {
+            return Ok(next);
+        }
+        if current.is_self_issued() {
+            return Err((Link::Top, None));
+        }
+        Err(match edges.first().map(|edge| edge.issuer) {
+            Some(Issuer::Intermediate(one)) => (Link::False, Some(Rung::of(one, Role::Authority, Link::Top))),
+            Some(Issuer::Anchor(anchor)) => {
+                (Link::False, Some(Rung::named(name_of(anchor), anchor_role(anchor))))
+            }
+            None => (Link::Missing, Some(Rung::named(current.issuer(), Role::Absent))),
+        })
     }
 
     /// webpki's refusal in Doorlight's words.

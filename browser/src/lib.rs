@@ -4,6 +4,8 @@
 //! `http`; every signature is bad there, so ask [`is_available`] first. Whatever goes wrong (an exception, a rejected promise, an algorithm or a key that this
 //! browser does not know), the signature is bad, never good, and nothing traps.
 
+pub mod network;
+
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::Poll;

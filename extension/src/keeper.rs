@@ -511,7 +511,7 @@ impl Keeper {
         };
         let record = self.record(address);
         let mut intermediates = self.kept.borrow().intermediates.clone();
-        let Conclusion { mut report, mut continuity, mut promises } =
+        let Conclusion { mut report, mut continuity, mut promises, .. } =
             self.examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates).await;
         for _ in 0..intermediates::MAX_FETCHES {
             let fetched = intermediates::fetch(&report).await;
@@ -519,7 +519,7 @@ impl Keeper {
                 break;
             }
             intermediates.extend(fetched);
-            Conclusion { report, continuity, promises } =
+            Conclusion { report, continuity, promises, .. } =
                 self.examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates).await;
         }
         if report.verdict == Verdict::Trusted {
@@ -540,7 +540,7 @@ impl Keeper {
                 News::Wait => TimeoutFuture::new(home::BETWEEN).await,
                 News::Other => {
                     let record = self.record(address);
-                    Conclusion { report, continuity, promises } = self
+                    Conclusion { report, continuity, promises, .. } = self
                         .examine(address, &chain, captured.seen, at, record.as_ref(), &intermediates)
                         .await;
                 }

@@ -7,15 +7,15 @@ use core::time::Duration;
 use doorlight::fetch::{Answer, FetchError, Get, Host};
 use doorlight::signature::SignatureCheck;
 use doorlight::time::Timestamp;
+use doorlight_browser::network::ask;
+pub use doorlight_browser::network::{BodyError, Response, body};
 use doorlight_browser::now;
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Promise, Reflect, Uint8Array};
-use serde_json::json;
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::api;
-use crate::capture::time_limit;
 
 /// The cache for what never changes.
 const CACHE: &str = "tiles";
@@ -36,62 +36,6 @@ extern "C" {
     fn put(this: &Cache, url: &str, response: &Response) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn keys(this: &Cache) -> Result<Promise, JsValue>;
-
-    /// What `fetch` and the cache answer.
-    pub type Response;
-    #[wasm_bindgen(constructor, catch)]
-    fn new(body: &[u8]) -> Result<Response, JsValue>;
-    #[wasm_bindgen(method, getter)]
-    fn status(this: &Response) -> u16;
-    #[wasm_bindgen(method, getter)]
-    fn headers(this: &Response) -> Headers;
-    #[wasm_bindgen(method, getter)]
-    fn body(this: &Response) -> Option<Body>;
-
-    type Headers;
-    #[wasm_bindgen(method)]
-    fn get(this: &Headers, name: &str) -> Option<String>;
-
-    type Body;
-    #[wasm_bindgen(method, catch, js_name = getReader)]
-    fn reader(this: &Body) -> Result<Reader, JsValue>;
-
-    type Reader;
-    #[wasm_bindgen(method, catch)]
-    fn read(this: &Reader) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    fn cancel(this: &Reader) -> Result<Promise, JsValue>;
-}
-
-/// Why a body could not be read.
-#[derive(Debug)]
-pub enum BodyError {
-    /// More than was wanted.
-    TooLarge,
-    /// It broke off; what the browser says.
-    Broken(JsValue),
-}
-
-/// Reads a body as far as `max_bytes`, and no further.
-pub async fn body(response: &Response, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
-    let mut bytes = Vec::new();
-    let Some(body) = response.body() else { return Ok(bytes) };
-    let reader = body.reader().map_err(BodyError::Broken)?;
-    loop {
-        let read = reader.read().map_err(BodyError::Broken)?;
-        let chunk = JsFuture::from(read).await.map_err(BodyError::Broken)?;
-        if api::member(&chunk, "done").is_truthy() {
-            return Ok(bytes);
-        }
-        let value: Uint8Array = api::member(&chunk, "value").dyn_into().map_err(BodyError::Broken)?;
-        let length = usize::try_from(value.length()).unwrap_or(usize::MAX);
-        if length > max_bytes.saturating_sub(bytes.len()) {
-            // The server is not listened to any longer; how that goes matters to nobody.
-            let _ = reader.cancel();
-            return Err(BodyError::TooLarge);
-        }
-        bytes.extend(value.to_vec());
-    }
 }
 
 /// The network for one audit.
@@ -129,33 +73,11 @@ impl Host for Network {
         if !api::is_granted(&pattern).await {
             return Err(FetchError::NotAllowed { url: url() });
         }
-        let init = api::to_js(&json!({
-            "credentials": "omit",
-            "cache": "no-store",
-            "redirect": "error",
-            "referrerPolicy": "no-referrer",
-        }));
         let limit = self.left(self.each, now());
         if limit == 0 {
             return Err(FetchError::TimedOut { url: url() });
         }
-        // Setting a member of a fresh object does not fail. The limit holds for the body too.
-        let _ = Reflect::set(&init, &"signal".into(), &time_limit(limit));
-        let failed = |error: &JsValue| match api::member(error, "name").as_string().as_deref() {
-            Some("TimeoutError") => FetchError::TimedOut { url: url() },
-            _ => FetchError::Unreachable { url: url() },
-        };
-        let response = api::fetch(&get.url, &init).await.map_err(|error| failed(&error))?;
-        let response: Response = response.unchecked_into();
-        let seconds = response.headers().get("retry-after").and_then(|text| text.trim().parse().ok());
-        let body = match body(&response, get.max_bytes).await {
-            Ok(body) => body,
-            Err(BodyError::TooLarge) => {
-                return Err(FetchError::TooLarge { url: url(), max_bytes: get.max_bytes });
-            }
-            Err(BodyError::Broken(error)) => return Err(failed(&error)),
-        };
-        Ok(Answer { status: response.status(), retry_after: seconds.map(Duration::from_secs), body })
+        ask(get, Duration::from_millis(limit.into())).await
     }
 
     async fn keep(&self, get: &Get, body: &[u8]) {

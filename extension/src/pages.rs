@@ -25,7 +25,7 @@ pub mod sources;
 pub mod watch;
 
 pub use doorlight_view::{
-    button, certificate, clock, dom, field, file, findings, reason, said, sign, timeline, words,
+    button, certificate, clock, dom, field, file, findings, published, reason, said, sign, timeline, words,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 

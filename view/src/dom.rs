@@ -1,9 +1,21 @@
 //! Builds elements out of names, attributes and text. There is no way here to turn text into markup.
 
-use wasm_bindgen::JsCast;
-use web_sys::{Document, DomParser, Element, Event, HtmlElement, HtmlInputElement, SupportedType};
+use js_sys::{Function, Object, Reflect};
+use wasm_bindgen::prelude::*;
+use web_sys::{Document, Element, Event, HtmlElement, HtmlInputElement, HtmlTextAreaElement};
 
 use crate::{browser, host};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = DOMParser)]
+    type Parser;
+    #[wasm_bindgen(catch, constructor, js_class = "DOMParser")]
+    fn new() -> Result<Parser, JsValue>;
+    // Where a page requires trusted types, text has to be vouched for first.
+    #[wasm_bindgen(method, catch, js_name = parseFromString)]
+    fn parse(this: &Parser, text: &JsValue, kind: &str) -> Result<Document, JsValue>;
+}
 
 /// An element, alone or in the page. Where there is none, everything done to it does nothing.
 #[derive(Clone, Debug)]
@@ -27,11 +39,34 @@ pub fn by_id(id: &str) -> Part {
 /// styles in it from counting. What is no SVG is nothing.
 pub fn drawing(svg: &str) -> Part {
     let read = || {
-        let parsed = DomParser::new().ok()?.parse_from_string(svg, SupportedType::ImageSvgXml).ok()?;
+        let parsed = Parser::new().ok()?.parse(&vouched_for(svg), "image/svg+xml").ok()?;
         let root = parsed.document_element().filter(|root| root.tag_name() == "svg")?;
         document()?.import_node_with_deep(&root, true).ok()?.dyn_into().ok()
     };
     Part(read())
+}
+
+/// Where the browser knows trusted types, and so a page's policy may require them: text for the reader of XML, by a policy of its own. The only text
+/// that passes here is a drawing of the core's.
+fn vouched_for(svg: &str) -> JsValue {
+    thread_local! {
+        static POLICY: Option<JsValue> = drawing_policy();
+    }
+    let vouched = POLICY.with(|policy| {
+        let policy = policy.as_ref()?;
+        let create: Function = Reflect::get(policy, &"createHTML".into()).ok()?.dyn_into().ok()?;
+        create.call1(policy, &svg.into()).ok()
+    });
+    vouched.unwrap_or_else(|| svg.into())
+}
+
+fn drawing_policy() -> Option<JsValue> {
+    let types = Reflect::get(&js_sys::global(), &"trustedTypes".into()).ok()?;
+    let create: Function = Reflect::get(&types, &"createPolicy".into()).ok()?.dyn_into().ok()?;
+    let rules = Object::new();
+    let same = Closure::<dyn FnMut(JsValue) -> JsValue>::new(|text| text).into_js_value();
+    Reflect::set(&rules, &"createHTML".into(), &same).ok()?;
+    create.call2(&types, &"doorlight-drawing".into(), &rules).ok()
 }
 
 /// The page's body.
@@ -54,6 +89,20 @@ pub fn paragraph(text: &str) -> Part {
 /// A part that opens at a click: `name` is always there, `inside` when it is open.
 pub fn folded(name: &str, inside: impl IntoIterator<Item = Part>) -> Part {
     part("details").child(part("summary").text(name)).child(part("div").class("inside").children(inside))
+}
+
+/// Does something with every element of the page that a selector finds.
+pub fn each(selector: &'static str, mut act: impl FnMut(&Part)) {
+    let list = document().and_then(|document| document.query_selector_all(selector).ok());
+    let Some(list) = list else { return };
+    for element in (0..list.length()).filter_map(|at| list.get(at)?.dyn_into::<Element>().ok()) {
+        act(&Part(Some(element)));
+    }
+}
+
+/// The id of the element that has the focus; empty where it has none.
+pub fn focused() -> String {
+    document().and_then(|document| document.active_element()).map(|element| element.id()).unwrap_or_default()
 }
 
 /// The ids of the folded parts that are open.
@@ -183,9 +232,23 @@ impl Part {
         self
     }
 
-    /// What was typed into a field.
+    /// What was typed into a field, of one line or more.
     pub fn value(&self) -> String {
-        self.as_input().map(|input| input.value()).unwrap_or_default()
+        let line = self.as_input().map(|input| input.value());
+        line.or_else(|| self.as_area().map(|area| area.value())).unwrap_or_default()
+    }
+
+    /// Puts text into a field in the place of what was typed.
+    pub fn set_value(&self, text: &str) {
+        if let Some(input) = self.as_input() {
+            input.set_value(text);
+        } else if let Some(area) = self.as_area() {
+            area.set_value(text);
+        }
+    }
+
+    fn as_area(&self) -> Option<HtmlTextAreaElement> {
+        self.0.clone()?.dyn_into().ok()
     }
 
     /// Whether a box is ticked.

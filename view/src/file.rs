@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use js_sys::Array;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, Event, Url};
+use web_sys::{Blob, BlobPropertyBag, Event, File, HtmlInputElement, Url};
 
 use crate::button::{Look, button};
 use crate::dom::{Part, body, part};
@@ -44,14 +44,27 @@ where
     F: Fn(String) -> W + Clone + 'static,
     W: Future<Output = ()> + 'static,
 {
+    choose_bytes(name, kinds, move |bytes| take(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The same for a file of any kind.
+pub fn choose_bytes<F, W>(name: &str, kinds: &str, take: F) -> Part
+where
+    F: Fn(Vec<u8>) -> W + Clone + 'static,
+    W: Future<Output = ()> + 'static,
+{
     let listen = move |event: Event| {
         let take = take.clone();
         wasm_bindgen_futures::spawn_local(async move {
-            match read(&event).await {
-                Ok(Some(text)) => take(text).await,
-                Ok(None) => {}
+            let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+            let Some(input) = input else { return };
+            let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
+            match read(&file).await {
+                Ok(bytes) => take(bytes).await,
                 Err(_) => said::say(&words::word("file_not_read")),
             }
+            // The same file may be chosen again after it was corrected.
+            input.set_value("");
         });
     };
     let input = part("input")
@@ -69,15 +82,14 @@ where
     part("span").class("choose").child(shown).child(input)
 }
 
-async fn read(event: &Event) -> Result<Option<String>, JsValue> {
-    let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
-    let Some(input) = input else { return Ok(None) };
-    let Some(file) = input.files().and_then(|files| files.get(0)) else { return Ok(None) };
+/// What is in a file.
+///
+/// # Errors
+/// It is larger than any that is meant here, or the browser cannot read it.
+pub async fn read(file: &File) -> Result<Vec<u8>, JsValue> {
     if file.size() > MAX_BYTES {
         return Err(JsValue::NULL);
     }
-    let text = JsFuture::from(file.text()).await?.as_string();
-    // The same file may be chosen again after it was corrected.
-    input.set_value("");
-    Ok(text)
+    let buffer = JsFuture::from(file.array_buffer()).await?;
+    Ok(Uint8Array::new(&buffer).to_vec())
 }

@@ -8,6 +8,7 @@
 //! | elements, fields, buttons, files | [`dom`], [`field`], [`button`], [`file`] |
 //! | the words | [`words`], times in words: [`clock`], what has just happened: [`said`] |
 //! | a report on a page | [`reason`], [`findings`], [`certificate`], [`sign`] |
+//! | what the logs proved | [`published`] |
 //! | the certificates for a name | [`timeline`] |
 
 pub mod browser;
@@ -19,6 +20,7 @@ pub mod field;
 pub mod file;
 pub mod findings;
 pub mod host;
+pub mod published;
 pub mod reason;
 pub mod said;
 pub mod sign;

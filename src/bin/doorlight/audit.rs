@@ -285,7 +285,7 @@ fn look(
             return Ok((findings, None, record(site)));
         }
     };
-    let Conclusion { report, continuity, promises } = setting.judge(&observation, site);
+    let Conclusion { report, continuity, promises, .. } = setting.judge(&observation, site);
     let mut findings = Findings { report, require: setting.require, failures };
     if !arguments.no_logs {
         findings.publication(means, memory, &promises, at);

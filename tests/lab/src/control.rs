@@ -454,5 +454,7 @@ fn publish(lab: &Lab, world: &World, scenarios: &[Scenario], port: u16, folder: 
     for scenario in scenarios {
         std::fs::write(chains.join(format!("{}.pem", scenario.name)), pem(&scenario.chain))?;
     }
+    // For files alone: no browser finishes a handshake with it.
+    std::fs::write(chains.join("A16-ten-thousand-names.pem"), pem(&lab.ten_thousand_names()))?;
     Ok(())
 }

@@ -76,6 +76,15 @@ impl Lab {
         ]
     }
 
+    /// A certificate for ten thousand names, short ones, so that it is just small enough to be read.
+    pub fn ten_thousand_names(&self) -> Vec<Vec<u8>> {
+        let digit = |n: u32| char::from_digit(n % 36, 36).unwrap_or('0');
+        let name = |n: u32| [digit(n / 1296), digit(n / 36), digit(n)].iter().collect::<String>();
+        self.authority.issue_changed(&self.order(2, Scts::None), &key(KeyShape::P256), |params| {
+            params.subject_alt_names.extend((0..9_999).map(|n| dns(&name(n))));
+        })
+    }
+
     /// A proxy that hides its issuer, and what a rogue certificate may be full of. Each names the home first, so that browsers stop reading there.
     fn hostile(&self, issuer_url: &str) -> Vec<Scenario> {
         let thief = key(KeyShape::P256);
