@@ -168,6 +168,9 @@ impl Keeper {
         keeps_token: bool,
     ) -> Result<(), Trouble> {
         let refused = |code: &str, detail: String| Trouble { code: code.into(), detail: printable(&detail) };
+        if !self.is_guarded(address) {
+            return Err(refused("not-guarded", address.to_string()));
+        }
         let place = LocalHome::place(local, &address.host)
             .map_err(|error| refused(error.code(), error.to_string()))?;
         if let Some(token) = token.filter(|token| !token.is_empty()) {
