@@ -332,6 +332,7 @@ async fn overview(keeper: &Rc<Keeper>, trouble: Option<Trouble>) -> Overview {
             .or(list),
         capture: keeper.browser.capture_name().into(),
         log_list_published: believed.log_lists.judging(now()).and_then(|list| list.timestamp),
+        advisories_published: believed.advisories.as_ref().map(|table| table.published),
     }
 }
 

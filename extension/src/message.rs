@@ -351,6 +351,8 @@ pub struct Overview {
     pub capture: String,
     /// The list of logs: when it was published, if it says so.
     pub log_list_published: Option<Timestamp>,
+    /// The table of Home Assistant's advisories: when it was published.
+    pub advisories_published: Option<Timestamp>,
 }
 
 /// A file for the user.

@@ -319,6 +319,7 @@ fn settings(now: &Settings, overview: &Overview) -> Part {
         .children(sources::cards(now, overview, &storing()))
         .child(own_roots(now))
         .child(own_log_list(now, overview))
+        .child(own_advisories(now, overview))
 }
 
 async fn store(settings: Settings, done: &'static str) {
@@ -394,6 +395,27 @@ fn own_log_list(now: &Settings, overview: &Overview) -> Part {
         })
     });
     setting("log_list_title", "log_list_hint", &words::with(key, &[&published]), choose, remove)
+}
+
+fn own_advisories(now: &Settings, overview: &Overview) -> Part {
+    let published = overview.advisories_published.map(clock::day).unwrap_or_default();
+    let (adding, removing) = (now.clone(), now.clone());
+    let choose =
+        file::choose(&words::word("advisories_choose"), ".json,application/json", move |advisories| {
+            store(Settings { advisories, ..adding.clone() }, "saved")
+        });
+    let remove = (!now.advisories.is_empty()).then(|| {
+        button(&words::word("log_list_remove"), Look::Plain, move || {
+            store(Settings { advisories: String::new(), ..removing.clone() }, "saved")
+        })
+    });
+    setting(
+        "advisories_title",
+        "advisories_hint",
+        &words::with("advisories_of", &[&published]),
+        choose,
+        remove,
+    )
 }
 
 fn setting(name: &str, hint: &str, state: &str, choose: Part, remove: Option<Part>) -> Part {
