@@ -29,7 +29,9 @@ export async function everyStateOfTheWebPage(lab, it, show) {
     await show("www-unchecked", it);
     await it.give(chain("A16-markup"));
     await show("www-hostile", it);
-    await it.give(pins);
+    await it.fill("#given", pins);
+    await it.press("Check");
+    await until(async () => (await it.said()).startsWith("Pins taken over"));
     await it.give(chain("A5"));
     await show("www-danger", it);
     await it.give(chain("good"));

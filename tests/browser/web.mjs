@@ -43,7 +43,8 @@ export async function openBrowser(kind) {
 export async function openPage(own, url, { waits = true } = {}) {
     const tab = await own.browser.newPage();
     const errors = [];
-    tab.on("pageerror", (error) => errors.push(String(error)));
+    // Firefox reports what a server does not allow the page to read as an error of the page; it is told to the reader.
+    tab.on("pageerror", (error) => String(error).includes("Cross-Origin Request Blocked") || errors.push(String(error)));
     await tab.evaluateOnNewDocument(note);
     await tab.goto(url);
     const it = {

@@ -31,10 +31,18 @@ for (const kind of KINDS)
         const chain = (name) => readFileSync(join(lab.folder, "chains", `${name}.pem`), "utf8");
         /** The reader's own authorities and logs, so that the lab's world counts. */
         const believe = async () => {
+            await it.tab.evaluate(() => (document.querySelector("#sources").open = true));
             await it.choose(lab.roots, "roots.pem", "#own-roots input");
             await until(async () => (await it.said()).startsWith("Added: 2"));
             await it.choose(lab.logList, "log_list.json", "#own-list input");
             await until(async () => (await it.said()).startsWith("A list of your own"));
+        };
+        /** Pins for the home at its usual port, as a name alone stands for. */
+        const pins = () => lab.pins.replace(/:\d+"/, '"');
+        const takePins = async () => {
+            await it.fill("#given", pins());
+            await it.press("Check");
+            await until(async () => (await it.said()).startsWith("Pins taken over: 1"), { why: "the pins" });
         };
         const codes = async () => (await it.report()).evidence.map(({ code }) => code);
 
@@ -120,8 +128,7 @@ for (const kind of KINDS)
             assert.equal(await it.light(), "attention");
             assert.deepEqual((await it.report()).decided_by, ["pin-first-sight"]);
 
-            await it.give(lab.pins.replace(/:\d+"/, '"'));
-            await until(async () => (await it.said()).startsWith("Pins taken over: 1"));
+            await takePins();
             assert.ok((await it.text("#knows")).includes(lab.host));
             await it.give(chain("good"));
             assert.equal(await it.light(), "trusted");
@@ -195,7 +202,7 @@ for (const kind of KINDS)
         });
 
         test("what is taken along is taken in again", async () => {
-            await it.give(lab.pins.replace(/:\d+"/, '"'));
+            await takePins();
             await it.give(chain("good"));
             const json = await it.save("Save the report");
             const pem = await it.save("Save the certificates");
@@ -254,7 +261,7 @@ for (const kind of KINDS)
         });
 
         test("hostile certificates are shown harmlessly", async () => {
-            const hostile = readdirSync(join(lab.folder, "chains")).filter((name) => name.startsWith("A16") || name.startsWith("A9"));
+            const hostile = readdirSync(join(lab.folder, "chains")).filter((name) => name.startsWith("A16") || name.startsWith("A9") && name !== "A9-no-key.pem");
             assert.ok(hostile.length >= 8, hostile.join());
             for (const file of hostile) {
                 const name = file.slice(0, -4);
@@ -276,7 +283,9 @@ for (const kind of KINDS)
             await it.tab.evaluate(() => {
                 const data = new DataTransfer();
                 data.setData("text/plain", "B".repeat(10 * 1024 * 1024));
-                const paste = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+                const paste = new ClipboardEvent("paste", { bubbles: true, cancelable: true });
+                // Firefox lets nobody make one with data in it.
+                Object.defineProperty(paste, "clipboardData", { value: data });
                 document.querySelector("#given").dispatchEvent(paste);
                 globalThis.wasKeptOut = paste.defaultPrevented;
             });
@@ -323,7 +332,7 @@ for (const kind of KINDS)
             await until(async () => (await it.text("#found")).includes("Cert Spotter was asked"), { within: 30_000, why: "Cert Spotter that allows it" });
 
             // The logs: those that allow it prove, the others cannot be read, and neither is an alarm.
-            await it.give(lab.pins.replace(/:\d+"/, '"'));
+            await takePins();
             await it.give(chain("good"));
             assert.equal((await servers()).filter((name) => ["ash", "birch", "cedar"].includes(name)).length, 0);
             for (const name of ["ash", "cedar"]) {
@@ -363,14 +372,14 @@ for (const kind of KINDS)
                     count += 1;
                 }
                 // And the lab's, with pins.
-                const pins = join(folder, "pins.json");
-                writeFileSync(pins, lab.pins.replace(/:\d+"/, '"'));
-                await it.give(readFileSync(pins, "utf8"));
+                const file = join(folder, "pins.json");
+                writeFileSync(file, pins());
+                await takePins();
                 const at = new Date().toISOString().replace(/\.\d+/, "");
                 for (const name of ["good", "A2", "A5", "A16-markup"]) {
                     await it.give(chain(name));
                     await it.judgeAs({ host: lab.host, at });
-                    const more = ["--site", pins, "--roots", join(lab.folder, "roots.pem"), "--log-list", join(lab.folder, "log_list.json")];
+                    const more = ["--site", file, "--roots", join(lab.folder, "roots.pem"), "--log-list", join(lab.folder, "log_list.json")];
                     assert.equal(await it.save("Save the report"), run(join(lab.folder, "chains", `${name}.pem`), lab.host, at, more), name);
                     count += 1;
                 }
