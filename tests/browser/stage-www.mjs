@@ -25,7 +25,7 @@ export async function everyStateOfTheWebPage(lab, it, show) {
     await it.fill("#crt-sh", lab.monitors.crt_sh);
     await it.give(chain("good"));
     await show("www-attention", it);
-    await it.give(chain("A16-hidden-issuer"));
+    await it.give(chain("proxy-hidden"));
     await show("www-unchecked", it);
     await it.give(chain("A16-markup"));
     await show("www-hostile", it);
@@ -48,6 +48,8 @@ export async function everyStateOfTheWebPage(lab, it, show) {
     await until(() => it.count("[id^=log-www]"), { within: 60_000 });
     await it.click("#ask-crt-sh");
     await until(async () => (await it.text("#found")).includes("crt.sh was asked"));
+    await it.click("#ask-cert-spotter");
+    await until(async () => (await it.text("#found")).includes("Cert Spotter was asked"));
     await show("www-trusted", it);
     await it.give(lab.host);
     await show("www-name", it);

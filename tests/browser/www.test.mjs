@@ -42,7 +42,9 @@ for (const kind of KINDS)
         const takePins = async () => {
             await it.fill("#given", pins());
             await it.press("Check");
-            await until(async () => (await it.said()).startsWith("Pins taken over: 1"), { why: "the pins" });
+            await until(async () => (await it.said()).startsWith("Pins taken over: 1"), { why: "the pins" }).catch(async (error) => {
+                throw new Error(`${error.message}: ${await it.said()} / ${await it.complaint()} / ${await it.tab.evaluate(() => document.querySelector(".input button").outerHTML)}`);
+            });
         };
         const codes = async () => (await it.report()).evidence.map(({ code }) => code);
 
@@ -146,7 +148,7 @@ for (const kind of KINDS)
             assert.equal(await it.count(".ladder .who.private-root"), 1);
             assert.equal(await it.count(".ladder .line.nobody"), 1);
             // Without the issuer's certificate nobody can tell.
-            await it.give(chain("A16-hidden-issuer"));
+            await it.give(chain("proxy-hidden"));
             assert.ok(["unchecked", "danger"].includes(await it.light()));
 
             // For another host, and by another time.

@@ -1,6 +1,7 @@
 //! Who vouches for whom, as a picture that is a list: the root on top, the server at the bottom. The words in it are its text alternative.
 
-use doorlight::ladder::{Ladder, Link, Rung};
+use doorlight::certificate::{Certificate, SubjectName};
+use doorlight::ladder::{Ladder, Link, Role, Rung};
 use doorlight::text::printable;
 use doorlight_view::dom::{Part, paragraph, part};
 use doorlight_view::{clock, words};
@@ -9,14 +10,14 @@ use doorlight_view::{clock, words};
 const MAX_DRAWN: usize = 12;
 
 /// The section.
-pub fn section(ladder: &Ladder) -> Part {
+pub fn section(ladder: &Ladder, leaf: &Certificate) -> Part {
     let mut items = Vec::new();
     let top = ladder.rungs.last().map(|rung| rung.role);
-    let is_rooted = matches!(top, Some(doorlight::ladder::Role::Root | doorlight::ladder::Role::AddedRoot));
+    let is_rooted = matches!(top, Some(Role::Root | Role::AddedRoot));
     for (n, rung) in ladder.rungs.iter().enumerate().take(MAX_DRAWN).rev() {
         let is_top = n + 1 == ladder.rungs.len();
-        let mut item = part("li").child(who(rung));
-        if is_top && !is_rooted && rung.above == Link::Top && rung.role != doorlight::ladder::Role::Absent {
+        let mut item = part("li").child(who(rung, leaf));
+        if is_top && !is_rooted && rung.above == Link::Top && rung.role != Role::Absent {
             items.push(part("li").child(line("nobody", "fail", "✕", "www_link_nobody")));
         }
         if let Some(below) = n.checked_sub(1).and_then(|below| ladder.rungs.get(below)) {
@@ -41,15 +42,59 @@ pub fn section(ladder: &Ladder) -> Part {
     section
 }
 
-fn who(rung: &Rung) -> Part {
-    let name = if rung.name.is_empty() { words::word("www_no_name") } else { printable(&rung.name) };
+fn who(rung: &Rung, leaf: &Certificate) -> Part {
+    let (mut name, organisation) = short_name(&rung.name);
+    if rung.role == Role::Server {
+        // Public authorities leave the subject empty: the names are what the certificate is about.
+        name = named(leaf).or(name);
+    }
+    let name = name.unwrap_or_else(|| words::word("www_no_name"));
     let role = words::word(&format!("www_role_{}", rung.role.as_str().replace('-', "_")));
     let until = rung.not_after.map(|until| words::with("www_until", &[&clock::short_day(until)]));
-    let what = core::iter::once(role).chain(until).collect::<Vec<_>>().join(" · ");
+    let mut what = part("span").class("what").then(&role);
+    for more in organisation.filter(|organisation| *organisation != name).into_iter().chain(until) {
+        what = what.then(" · ").child(part("bdi").text(&more));
+    }
     part("div")
         .class(&format!("who {}", rung.role.as_str()))
-        .child(part("bdi").class("name").text(&name))
-        .child(part("span").class("what").text(&what))
+        .child(part("bdi").class("name").attr("title", &printable(&rung.name)).text(&name))
+        .child(what)
+}
+
+/// The first names that a certificate is for.
+fn named(leaf: &Certificate) -> Option<String> {
+    let names: Vec<_> = leaf
+        .names()
+        .iter()
+        .filter_map(|name| match name {
+            SubjectName::Dns(name) => Some(printable(name)),
+            SubjectName::Ip(ip) => Some(ip.to_string()),
+            SubjectName::Other => None,
+        })
+        .take(3)
+        .collect();
+    let more = if leaf.names().len() > names.len() { ", …" } else { "" };
+    (!names.is_empty()).then(|| names.join(", ") + more)
+}
+
+/// The common name, else the organisation, else all of a name in the form of RFC 4514; and the organisation. Safe to show.
+fn short_name(name: &str) -> (Option<String>, Option<String>) {
+    let mut parts = vec![String::new()];
+    let mut is_escaped = false;
+    for c in name.chars() {
+        match c {
+            ',' | '+' if !is_escaped => parts.push(String::new()),
+            '\\' if !is_escaped => {
+                is_escaped = true;
+                continue;
+            }
+            c => parts.last_mut().into_iter().for_each(|last| last.push(c)),
+        }
+        is_escaped = false;
+    }
+    let value = |key: &str| parts.iter().find_map(|part| part.strip_prefix(key)).map(printable);
+    let all = Some(printable(name)).filter(|name| !name.is_empty());
+    (value("CN=").or_else(|| value("O=")).or(all), value("O="))
 }
 
 fn link(link: Link) -> Part {
@@ -66,4 +111,26 @@ fn line(kind: &str, class: &str, sign: &str, key: &str) -> Part {
         .class(&format!("line {kind}"))
         .child(part("span").class(&format!("mark {class}")).attr("aria-hidden", "true").text(sign))
         .child(part("span").text(&words::word(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shortened() {
+        let both = |name: &str| {
+            let (name, organisation) = short_name(name);
+            (name.unwrap_or_default(), organisation.unwrap_or_default())
+        };
+        for (name, short, organisation) in [
+            ("CN=R3,O=Let's Encrypt,C=US", "R3", "Let's Encrypt"),
+            (r"O=Example\, Inc.,C=US", "Example, Inc.", "Example, Inc."),
+            ("OU=Class 3", "OU=Class 3", ""),
+            ("", "", ""),
+            ("CN=a\u{202e}b", "a\\u{202e}b", ""),
+        ] {
+            assert_eq!(both(name), (short.to_owned(), organisation.to_owned()), "{name}");
+        }
+    }
 }

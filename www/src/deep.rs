@@ -11,7 +11,7 @@ use doorlight::certificate::Certificate;
 use doorlight::chain::Chain;
 use doorlight::ct::monitor::{Monitor, Sources, look_up};
 use doorlight::ct::publication;
-use doorlight::site::SiteRecord;
+use doorlight::site::{Continuity, SiteRecord};
 use doorlight::timeline::Timeline;
 use doorlight::watch::{Looks, WatchRecord};
 use doorlight_view::dom::{self, Part, by_id, part};
@@ -87,7 +87,14 @@ async fn ask(question: &NameQuestion, monitor: Monitor) {
     }
     let NameQuestion { address, .. } = question;
     let at = doorlight_browser::now();
-    let site = question.record.clone().unwrap_or_else(|| SiteRecord::new(address.clone()));
+    let mut site = question.record.clone().unwrap_or_else(|| SiteRecord::new(address.clone()));
+    let chain = question.pem.as_deref().and_then(|pem| Chain::read(pem.as_bytes()).ok());
+    // The certificate on the page is the reader's where its key is.
+    if let Some(leaf) = chain.as_ref().map(Chain::leaf)
+        && site.pins.iter().any(|pin| !pin.doubted && pin.spki_sha256 == leaf.spki_sha256())
+    {
+        site.remember(leaf, Continuity::SameKey, at);
+    }
     let sources = Sources {
         cert_spotter: place(&question.cert_spotter, Sources::PUBLIC.cert_spotter),
         crt_sh: place(&question.crt_sh, Sources::PUBLIC.crt_sh),

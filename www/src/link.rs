@@ -22,7 +22,6 @@ pub fn make(chain: &Chain, address: &Address) -> Option<String> {
 }
 
 /// What a fragment (without its `#`) carries; `None` where it is none of ours.
-#[expect(clippy::type_complexity, reason = "there is one caller for each half")]
 pub fn read(fragment: &str) -> Option<Result<(Chain, Option<Address>), ReadError>> {
     let value = |name: &str| fragment.split('&').find_map(|part| part.strip_prefix(name));
     let certificates = value("c=")?;

@@ -119,6 +119,7 @@ fn samples() -> Part {
         let key = format!("www_sample_{}", sample.as_str());
         button(&words::word(&key), Look::Plain, move || async move {
             complain("");
+            result::show_instead([]);
             if let Some(checked) = sample.check().await {
                 result::show(checked, None);
                 by_id("verdict").focus();
@@ -275,6 +276,7 @@ async fn take(bytes: &[u8]) {
         }
         Input::Pins(pins) => {
             let count = pins.sites().len();
+            by_id("given").set_value("");
             known::with(|known| known.pins.merge(pins));
             show_known();
             settled("www_pins_taken", &count.to_string()).await;

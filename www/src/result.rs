@@ -1,6 +1,6 @@
 //! What was found, on the page: the light, why, and everything behind it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use doorlight::address::{Address, InvalidAddress};
 use doorlight::chain::Chain;
@@ -8,7 +8,7 @@ use doorlight::evidence::{Check, Code, Evidence};
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight_view::button::{Look, button, row};
-use doorlight_view::dom::{self, Part, by_id, paragraph, part};
+use doorlight_view::dom::{self, Part, by_id, folded, paragraph, part};
 use doorlight_view::field::field;
 use doorlight_view::reason::{self, Reason};
 use doorlight_view::{certificate, clock, findings, said, sign, words};
@@ -17,6 +17,8 @@ use crate::check::{Checked, Origin, World};
 use crate::{chain_picture, compare, exported, known, logs, monitors};
 
 thread_local! {
+    /// Counts what was begun: what ends after something newer was begun is not shown any more.
+    static TURN: Cell<u32> = const { Cell::new(0) };
     /// What is on the page.
     static SHOWN: RefCell<Option<Checked>> = const { RefCell::new(None) };
 }
@@ -29,6 +31,12 @@ pub fn shown() -> Option<Checked> {
 /// True for a finding that asking the logs brings.
 pub fn is_of_logs(evidence: &Evidence) -> bool {
     matches!(evidence.check, Check::Inclusion | Check::Consistency)
+}
+
+/// Begins something new.
+fn begin() -> u32 {
+    TURN.set(TURN.get().wrapping_add(1));
+    TURN.get()
 }
 
 /// By what the page judges: what it knows now.
@@ -56,7 +64,12 @@ pub async fn judge(
     }
     let Some(world) = world(&address, at, &chain) else { return said::say(&words::word("not_loaded")) };
     let has_before = before.is_some();
-    show(Checked::new(chain, address, wanted, origin, world).await, before);
+    let turn = begin();
+    let checked = Checked::new(chain, address, wanted, origin, world).await;
+    if turn != TURN.get() {
+        return;
+    }
+    show(checked, before);
     by_id(if has_before { "written" } else { "verdict" }).focus();
     by_id("result").scroll_to();
 }
@@ -66,8 +79,12 @@ pub async fn judge_again(checked: Checked, focus: &str) {
     let Checked { chain, address, wanted, origin, .. } = checked;
     let at = wanted.unwrap_or_else(doorlight_browser::now);
     let Some(world) = world(&address, at, &chain) else { return };
-    show_again(Checked::new(chain, address, wanted, origin, world).await);
-    by_id(focus).focus();
+    let turn = begin();
+    let checked = Checked::new(chain, address, wanted, origin, world).await;
+    if turn == TURN.get() {
+        show_again(checked);
+        by_id(focus).focus();
+    }
 }
 
 /// Shows it in the place of the same before, with what was open open.
@@ -86,6 +103,7 @@ pub fn show(checked: Checked, before: Option<Part>) {
 
 /// Shows something that is no result.
 pub fn show_instead(parts: impl IntoIterator<Item = Part>) {
+    begin();
     SHOWN.set(None);
     by_id("result").fill(parts);
     by_id("result").scroll_to();
@@ -112,7 +130,7 @@ fn parts(checked: &Checked) -> Vec<Part> {
             .child(part("h3").text(&words::word("www_findings_title")))
             .child(findings::list(&report.evidence)),
     );
-    parts.push(chain_picture::section(&checked.ladder));
+    parts.push(chain_picture::section(&checked.ladder, checked.chain.leaf()));
     if let Some(found) = &report.certificate {
         let section = part("section").child(part("h3").text(&words::word("certificate_title")));
         parts.push(section.child(certificate::details(found)));
@@ -192,10 +210,8 @@ fn wanted(checked: &Checked) -> Part {
         }
     });
     let (host, time) = (host.enter_clicks(&again), time.enter_clicks(&again));
-    part("div")
-        .class("no-print")
-        .child(part("div").class("for").child(host.whole).child(time.whole))
-        .child(row([again]))
+    let inside = [part("div").class("for").child(host.whole).child(time.whole), row([again])];
+    folded(&words::word("www_wanted"), inside).attr("id", "wanted").class("no-print")
 }
 
 /// The address in a field, or a complaint at the field.
