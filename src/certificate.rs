@@ -430,7 +430,10 @@ pub fn split(input: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
     // like DER of 128 bytes or more: its second byte would be a UTF-8 continuation without a beginning.
     let is_der = matches!(input, [0x30, 0x81..=0x84, ..]);
     let is_pem = !is_der && input.windows(11).any(|window| window == b"-----BEGIN ");
-    let ders = if is_pem { split_pem(input)? } else { split_der(input)? };
+    // The reader of PEM passes over a block whose first line begins with anything else: a byte order mark or a space in front would lose
+    // the server's own certificate.
+    let text = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input).trim_ascii_start();
+    let ders = if is_pem { split_pem(text)? } else { split_der(input)? };
     if ders.is_empty() {
         return Err(ReadError::NoCertificate);
     }

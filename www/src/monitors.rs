@@ -44,7 +44,7 @@ fn item(address: &Address, leaf: Option<&Certificate>, monitor: Monitor) -> Part
     let name = words::word(&format!("watch_{key}_name"));
     part("li")
         .child(part("strong").text(&name))
-        .child(paragraph(&words::word(&format!("watch_{key}_hint"))).class("hint"))
+        .child(paragraph(&words::word(&format!("www_{key}_hint"))).class("hint"))
         .child(act.attr("id", &format!("ask-{}", monitor.as_str())))
         .then(" ")
         .child(
