@@ -25,11 +25,11 @@ async function keep() {
 }
 
 try {
+  // All at once: nothing here waits for something else to arrive first.
+  const module = inside ? bytes(inside.module) : fetch("doorlight_www_bg.wasm");
+  const arriving = Promise.all(wanted(navigator.languages).map(words));
   const core = await import("./doorlight_www.js");
-  const [texts] = await Promise.all([
-    Promise.all(wanted(navigator.languages).map(words)),
-    core.default({ module_or_path: inside ? bytes(inside.module) : undefined }),
-  ]);
+  const [texts] = await Promise.all([arriving, core.default({ module_or_path: module })]);
   const pictures = inside?.pictures ?? {};
   core.show_page(texts, pictures, async () => {
     const deep = await import("./doorlight_deep.js");
