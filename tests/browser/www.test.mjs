@@ -345,6 +345,19 @@ for (const kind of KINDS)
             const { publication, verdict } = await it.report();
             assert.deepEqual(publication.map(({ inclusion }) => inclusion).sort(), ["not-checked", "proven", "proven"]);
             assert.equal(verdict, "trusted");
+            // Somebody else's certificate for the name turns the light, however well this one is known.
+            await lab.command({ do: "issue", what: "unknown-other-ca" });
+            await it.click("#ask-cert-spotter");
+            await until(async () => (await it.light()) === "attention", { within: 30_000, why: "somebody else's certificate" });
+            assert.ok((await it.text("#found")).includes("The same as a table"));
+            assert.deepEqual((await it.report()).decided_by, ["issuances-unknown"]);
+            assert.equal((await it.report()).publication.length, 3);
+            // It stays known when the same is judged again, or given again.
+            await it.judgeAs({ host: lab.host });
+            assert.deepEqual((await it.report()).decided_by, ["issuances-unknown"]);
+            await it.give(chain("good"));
+            await until(async () => (await it.light()) === "attention", { why: "what was asked before" });
+            await lab.command({ do: "forget" });
             await lab.command({ do: "heal" });
             await it.assertHarmless("logs");
         });

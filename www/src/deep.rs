@@ -11,7 +11,9 @@ use doorlight::certificate::Certificate;
 use doorlight::chain::Chain;
 use doorlight::ct::monitor::{Monitor, Sources, look_up};
 use doorlight::ct::publication;
+use doorlight::evidence::Evidence;
 use doorlight::site::{Continuity, SiteRecord};
+use doorlight::time::Timestamp;
 use doorlight::timeline::Timeline;
 use doorlight::watch::{Looks, WatchRecord};
 use doorlight_view::dom::{self, Part, by_id, part};
@@ -35,17 +37,30 @@ pub fn start(words: Vec<String>, pictures: JsValue) {
     doorlight_view::host::set(crate::host::Web::new(&words, pictures));
 }
 
-/// Asks a monitor ([`NameQuestion`]), and shows what is known then in the element `found`.
+/// Asks a monitor ([`NameQuestion`]), and shows what is known then in the element `found`. Answered with the findings.
 #[wasm_bindgen]
-pub async fn ask_monitor(question: String) {
-    let Ok(question) = serde_json::from_str::<NameQuestion>(&question) else { return };
-    if let Some(monitor) = question.monitor {
-        ask(&question, monitor).await;
+pub async fn ask_monitor(question: String) -> String {
+    let Ok(question) = serde_json::from_str::<NameQuestion>(&question) else { return String::new() };
+    match question.monitor {
+        Some(monitor) => ask(&question, monitor).await,
+        // The pins may have changed since.
+        None => FOUND.with_borrow_mut(|found| {
+            found.get_mut(&question.address).into_iter().for_each(|watch| watch.reclassify(&site(&question)));
+        }),
     }
     let leaf = question.pem.as_deref().and_then(|pem| Chain::read(pem.as_bytes()).ok());
     let open = dom::open_folds();
     by_id("found").fill(found(&question.address, leaf.as_ref().map(Chain::leaf)));
     dom::open_again(&open);
+    let at = doorlight_browser::now();
+    let known = FOUND.with_borrow(|found| found.get(&question.address).map(|watch| evidence(watch, at)));
+    serde_json::to_string(&known.unwrap_or_default()).unwrap_or_default()
+}
+
+/// What the monitors that were asked have to say.
+fn evidence(watch: &WatchRecord, at: Timestamp) -> Vec<Evidence> {
+    let asked: Vec<Monitor> = watch.looks.iter().map(|looks| looks.monitor).collect();
+    watch.evidence(&asked, at)
 }
 
 /// Asks the logs ([`LogQuestion`]); answered with a [`LogAnswer`].
@@ -80,13 +95,9 @@ async fn audit(question: LogQuestion) -> Option<LogAnswer> {
     Some(LogAnswer { evidence: found.evidence, reports: found.reports })
 }
 
-/// Asks one monitor, and keeps what it says as long as the page is open.
-async fn ask(question: &NameQuestion, monitor: Monitor) {
-    fn place<'a>(own: &'a str, public: Option<&'static str>) -> Option<&'a str> {
-        if own.is_empty() { public } else { Some(own) }
-    }
-    let NameQuestion { address, .. } = question;
-    let at = doorlight_browser::now();
+/// What is known of the name.
+fn site(question: &NameQuestion) -> SiteRecord {
+    let (address, at) = (&question.address, doorlight_browser::now());
     let mut site = question.record.clone().unwrap_or_else(|| SiteRecord::new(address.clone()));
     let chain = question.pem.as_deref().and_then(|pem| Chain::read(pem.as_bytes()).ok());
     // The certificate on the page is the reader's where its key is.
@@ -95,6 +106,17 @@ async fn ask(question: &NameQuestion, monitor: Monitor) {
     {
         site.remember(leaf, Continuity::SameKey, at);
     }
+    site
+}
+
+/// Asks one monitor, and keeps what it says as long as the page is open.
+async fn ask(question: &NameQuestion, monitor: Monitor) {
+    fn place<'a>(own: &'a str, public: Option<&'static str>) -> Option<&'a str> {
+        if own.is_empty() { public } else { Some(own) }
+    }
+    let NameQuestion { address, .. } = question;
+    let at = doorlight_browser::now();
+    let site = site(question);
     let sources = Sources {
         cert_spotter: place(&question.cert_spotter, Sources::PUBLIC.cert_spotter),
         crt_sh: place(&question.crt_sh, Sources::PUBLIC.crt_sh),
@@ -118,8 +140,7 @@ fn found(address: &Address, leaf: Option<&Certificate>) -> Vec<Part> {
         let picture = Timeline::new(&watch, leaf, at);
         parts.push(timeline::picture(&picture));
         parts.extend(timeline::table(&picture, "www-timeline"));
-        let asked: Vec<Monitor> = watch.looks.iter().map(|looks| looks.monitor).collect();
-        parts.push(findings::list(&watch.evidence(&asked, at)));
+        parts.push(findings::list(&evidence(&watch, at)));
     }
     parts
 }

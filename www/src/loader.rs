@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use doorlight::evidence::Evidence;
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -41,13 +42,14 @@ async fn deep() -> Result<Deep, JsValue> {
     Ok(deep)
 }
 
-/// Asks a monitor; the answer stands in the page then.
+/// Asks a monitor; the answer stands in the page then. The findings are for the report.
 ///
 /// # Errors
 /// The module could not be loaded.
-pub async fn ask_monitor(question: NameQuestion) -> Result<(), JsValue> {
+pub async fn ask_monitor(question: NameQuestion) -> Result<Vec<Evidence>, JsValue> {
     let question = serde_json::to_string(&question).unwrap_or_default();
-    JsFuture::from(deep().await?.ask_monitor(&question)?).await.map(drop)
+    let answer = JsFuture::from(deep().await?.ask_monitor(&question)?).await?;
+    serde_json::from_str(&answer.as_string().unwrap_or_default()).map_err(|_| JsValue::NULL)
 }
 
 /// Asks the logs.
@@ -60,11 +62,7 @@ pub async fn ask_logs(question: LogQuestion) -> Result<LogAnswer, JsValue> {
     serde_json::from_str(&answer.as_string().unwrap_or_default()).map_err(|_| JsValue::NULL)
 }
 
-/// Shows again what monitors have said, where any was asked.
-pub fn if_there(question: NameQuestion) {
-    if DEEP.with_borrow(Option::is_some) {
-        wasm_bindgen_futures::spawn_local(async move {
-            let _ = ask_monitor(NameQuestion { monitor: None, ..question }).await;
-        });
-    }
+/// True where it was loaded, so that somebody may have been asked.
+pub fn is_there() -> bool {
+    DEEP.with_borrow(Option::is_some)
 }

@@ -2,6 +2,7 @@
 
 use base64ct::{Base64, Encoding};
 use doorlight::ct::publication::Promises;
+use doorlight::evidence::Check;
 use doorlight::report::{SctReport, SctSignature};
 use doorlight::text::printable;
 use doorlight_view::button::{Look, button, row};
@@ -79,7 +80,7 @@ fn state(state: &str) -> String {
 fn ask(checked: &Checked) -> Part {
     let asked = checked.clone();
     let act = button(&words::word("watch_logs"), Look::Plain, move || {
-        let mut checked = asked.clone();
+        let checked = asked.clone();
         said::say(&words::word("watch_asking"));
         let (roots, log_list) = known::with(|known| known.own());
         let question = LogQuestion {
@@ -93,11 +94,9 @@ fn ask(checked: &Checked) -> Part {
             let Ok(answer) = loader::ask_logs(question).await else {
                 return said::say(&words::word("www_not_loaded"));
             };
-            checked.report.evidence.retain(|one| !result::is_of_logs(one));
-            checked.report.publication = answer.reports;
-            checked.report.add(answer.evidence, &[]);
             said::say_briefly(&words::word("watch_done"));
-            result::show_again(checked);
+            let checks = [Check::Inclusion, Check::Consistency];
+            result::prove(&checked, answer.reports, &checks, answer.evidence);
             by_id("ask-logs").focus();
         }
     });

@@ -3,17 +3,20 @@
 use doorlight::address::Address;
 use doorlight::certificate::Certificate;
 use doorlight::ct::monitor::Monitor;
+use doorlight::evidence::Check;
 use doorlight_view::button::{Look, button};
-use doorlight_view::dom::{Part, paragraph, part};
+use doorlight_view::dom::{Part, by_id, paragraph, part};
 use doorlight_view::{said, words};
 
 use crate::question::NameQuestion;
-use crate::{known, loader};
+use crate::{known, loader, result};
 
 /// The section about an address, with the certificate that is on the page.
 pub fn section(address: &Address, leaf: Option<&Certificate>) -> Part {
     let place = part("div").attr("id", "found");
-    loader::if_there(question(address, leaf, None));
+    if loader::is_there() {
+        remember(question(address, leaf, None));
+    }
     let section = part("section")
         .child(part("h3").text(&words::with("www_names_title", &[&address.host.to_string()])))
         .child(paragraph(&words::word("www_names_text")));
@@ -26,13 +29,23 @@ pub fn section(address: &Address, leaf: Option<&Certificate>) -> Part {
 
 fn item(address: &Address, leaf: Option<&Certificate>, monitor: Monitor) -> Part {
     let key = monitor.as_str().replace('-', "_");
+    let id = match monitor {
+        Monitor::CertSpotter => "ask-cert-spotter",
+        Monitor::CrtSh => "ask-crt-sh",
+    };
     let (asked, shown) = (address.clone(), leaf.cloned());
     let act = button(&words::word(&format!("watch_{key}")), Look::Plain, move || {
         let question = question(&asked, shown.as_ref(), Some(monitor));
         said::say(&words::word("watch_asking"));
+        let address = asked.clone();
         async move {
             match loader::ask_monitor(question).await {
-                Ok(()) => said::say_briefly(&words::word("watch_done")),
+                Ok(evidence) => {
+                    said::say_briefly(&words::word("watch_done"));
+                    if result::deepen(&address, &[Check::Issuances], evidence) {
+                        by_id(id).focus();
+                    }
+                }
                 Err(_) => said::say(&words::word("www_not_loaded")),
             }
         }
@@ -45,7 +58,7 @@ fn item(address: &Address, leaf: Option<&Certificate>, monitor: Monitor) -> Part
     part("li")
         .child(part("strong").text(&name))
         .child(paragraph(&words::word(&format!("www_{key}_hint"))).class("hint"))
-        .child(act.attr("id", &format!("ask-{}", monitor.as_str())))
+        .child(act.attr("id", id))
         .then(" ")
         .child(
             part("a")
@@ -55,6 +68,17 @@ fn item(address: &Address, leaf: Option<&Certificate>, monitor: Monitor) -> Part
                 .class("no-print")
                 .text(&words::with("www_look_there", &[&name])),
         )
+}
+
+/// Shows again what monitors have said of the name, and has it count.
+fn remember(question: NameQuestion) {
+    wasm_bindgen_futures::spawn_local(async move {
+        let address = question.address.clone();
+        let Ok(evidence) = loader::ask_monitor(question).await else { return };
+        if !evidence.is_empty() && result::lacks(&address, Check::Issuances, &evidence) {
+            result::deepen(&address, &[Check::Issuances], evidence);
+        }
+    });
 }
 
 fn question(address: &Address, leaf: Option<&Certificate>, monitor: Option<Monitor>) -> NameQuestion {

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use doorlight::address::{Address, InvalidAddress};
 use doorlight::chain::Chain;
+use doorlight::ct::publication::PublicationReport;
 use doorlight::evidence::{Check, Code, Evidence};
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
@@ -28,9 +29,39 @@ pub fn shown() -> Option<Checked> {
     SHOWN.with_borrow(Clone::clone).filter(|checked| checked.origin != Origin::Sample)
 }
 
-/// True for a finding that asking the logs brings.
-pub fn is_of_logs(evidence: &Evidence) -> bool {
-    matches!(evidence.check, Check::Inclusion | Check::Consistency)
+/// Adds what was found by asking to the report on the page, in the place of what the same `checks` had found before, and decides anew. False where the page shows
+/// something else by now.
+pub fn deepen(address: &Address, checks: &[Check], evidence: Vec<Evidence>) -> bool {
+    let Some(mut checked) = shown().filter(|checked| checked.address == *address) else { return false };
+    checked.report.evidence.retain(|one| !checks.contains(&one.check));
+    checked.report.add(evidence, &[]);
+    show_again(checked);
+    true
+}
+
+/// True where the report on the page says something else of this check.
+pub fn lacks(address: &Address, check: Check, evidence: &[Evidence]) -> bool {
+    shown().is_some_and(|checked| {
+        let there = checked.report.evidence.iter().filter(|one| one.check == check);
+        checked.address == *address && !there.eq(evidence)
+    })
+}
+
+/// The same for what the logs proved about a certificate, which has to be on the page still.
+pub fn prove(
+    asked: &Checked,
+    reports: Vec<PublicationReport>,
+    checks: &[Check],
+    evidence: Vec<Evidence>,
+) -> bool {
+    let is_there = SHOWN.with_borrow_mut(|shown| match shown {
+        Some(shown) if shown.chain.leaf() == asked.chain.leaf() && shown.report.at == asked.report.at => {
+            shown.report.publication = reports;
+            true
+        }
+        _ => false,
+    });
+    is_there && deepen(&asked.address, checks, evidence)
 }
 
 /// Begins something new.
@@ -76,12 +107,20 @@ pub async fn judge(
 
 /// Judges what is on the page by what is known now, and keeps the focus where it was.
 pub async fn judge_again(checked: Checked, focus: &str) {
-    let Checked { chain, address, wanted, origin, .. } = checked;
+    let Checked { chain, address, wanted, origin, report, .. } = checked;
     let at = wanted.unwrap_or_else(doorlight_browser::now);
     let Some(world) = world(&address, at, &chain) else { return };
     let turn = begin();
-    let checked = Checked::new(chain, address, wanted, origin, world).await;
+    let mut checked = Checked::new(chain, address, wanted, origin, world).await;
     if turn == TURN.get() {
+        if (&checked.report.host, checked.report.port) == (&report.host, report.port) {
+            // What was asked stays known.
+            let is_asked = |one: &Evidence| {
+                matches!(one.check, Check::Inclusion | Check::Consistency | Check::Issuances)
+            };
+            checked.report.publication = report.publication;
+            checked.report.add(report.evidence.into_iter().filter(is_asked).collect(), &[]);
+        }
         show_again(checked);
         by_id(focus).focus();
     }
@@ -181,6 +220,10 @@ fn reason_of(checked: &Checked) -> Reason {
     match report.verdict {
         Verdict::Trusted => {
             Reason { title: words::word("www_trusted_title"), text: words::word("www_trusted_text") }
+        }
+        // The text of the extension leads to its options.
+        Verdict::Attention if report.decided_by == [Code::IssuancesUnknown] => {
+            Reason { title: words::word("attention_issuance_title"), text: words::word("www_issuance_text") }
         }
         Verdict::Attention => reason::of_attention(report),
         Verdict::Danger => reason::of_danger(report),
