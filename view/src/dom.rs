@@ -100,6 +100,11 @@ pub fn each(selector: &'static str, mut act: impl FnMut(&Part)) {
     }
 }
 
+/// The id of the element that has the focus; empty where it has none.
+pub fn focused() -> String {
+    document().and_then(|document| document.active_element()).map(|element| element.id()).unwrap_or_default()
+}
+
 /// The ids of the folded parts that are open.
 pub fn open_folds() -> Vec<String> {
     let list = document().and_then(|document| document.query_selector_all("details[open][id]").ok());

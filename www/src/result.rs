@@ -126,11 +126,14 @@ pub async fn judge_again(checked: Checked, focus: &str) {
     }
 }
 
-/// Shows it in the place of the same before, with what was open open.
+/// Shows it in the place of the same before, with what was open open and the focus where it was.
 pub fn show_again(checked: Checked) {
-    let open = dom::open_folds();
+    let (open, focused) = (dom::open_folds(), dom::focused());
     show(checked, None);
     dom::open_again(&open);
+    if !focused.is_empty() && dom::focused() != focused {
+        by_id(&focused).focus();
+    }
 }
 
 /// Shows a result.
