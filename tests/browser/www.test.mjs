@@ -389,6 +389,8 @@ for (const kind of KINDS)
                 // And the lab's, with pins; in this tab nobody was asked anything.
                 const kept = it;
                 it = fresh;
+                await fresh.tab.reload();
+                await fresh.ready();
                 await believe();
                 const file = join(folder, "pins.json");
                 writeFileSync(file, pins());
