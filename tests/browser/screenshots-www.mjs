@@ -18,7 +18,12 @@ try {
         for (const [suffix, width, scheme] of [["light", 820, "light"], ["dark", 820, "dark"], ["narrow", 320, "light"]]) {
             await it.tab.setViewport({ width, height: 400 });
             await it.tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-            await it.tab.screenshot({ path: join(folder, `${name}-${suffix}.png`), fullPage: true });
+            // Down to the end of the result: what follows is the same in all, and in the first.
+            const height = await it.tab.evaluate(() => {
+                const end = document.querySelector("#result > :last-child")?.getBoundingClientRect().bottom;
+                return Math.ceil(end ? end + scrollY + 24 : document.documentElement.scrollHeight);
+            });
+            await it.tab.screenshot({ path: join(folder, `${name}-${suffix}.png`), captureBeyondViewport: true, clip: { x: 0, y: 0, width, height } });
         }
         console.log(name);
     });
