@@ -42,7 +42,6 @@ export async function everyStateOfTheWebPage(lab, it, show) {
     for (const name of ["ash", "birch", "cedar", "cert-spotter"]) {
         await lab.command({ do: "answer", where: name, with: { headers: { "access-control-allow-origin": "*" } } });
     }
-    await lab.command({ do: "issue", what: "unknown-other-ca" });
     await it.give(chain("good"));
     await it.click("#ask-logs");
     await until(() => it.count("[id^=log-www]"), { within: 60_000 });
@@ -51,6 +50,10 @@ export async function everyStateOfTheWebPage(lab, it, show) {
     await it.click("#ask-cert-spotter");
     await until(async () => (await it.text("#found")).includes("Cert Spotter was asked"));
     await show("www-trusted", it);
+    await lab.command({ do: "issue", what: "unknown-other-ca" });
+    await it.click("#ask-cert-spotter");
+    await until(async () => (await it.light()) === "attention", { why: "somebody else's certificate" });
+    await show("www-alarm", it);
     await it.give(lab.host);
     await show("www-name", it);
     await lab.command({ do: "heal" });
