@@ -1,6 +1,6 @@
 //! Who vouches for whom: the way from the server's certificate upwards, as a picture shows it.
 //!
-//! It explains what [`crate::path`] found and decides nothing. Where there is a valid path, it is that path; where there is none, the way goes up over good
+//! It explains what the private module `path` found and decides nothing. Where there is a valid path, it is that path; where there is none, the way goes up over good
 //! signatures as far as they reach, and the last link says why it ends there.
 
 use serde::Serialize;
