@@ -684,7 +684,7 @@ codes! {
     HomeOtherAccount "home-other-account" Home Note, attention
         message "Another home answered than the one that was asked first."
         meaning "The account behind the token has a number that nobody outside your home knows, and this home told another. Away from home, somebody may pose as it. Nothing that it told was taken over."
-        action "Ask again in your own network. If you set your home up anew or gave Doorlight another account, hand in the token once more."
+        action "Ask again in your own network. If you set your home up anew or gave Doorlight another account, choose to ask it no longer, and name it again."
 
     HomeVersionCurrent "home-version-current" HomeVersion Pass
         message "No weakness of your home's version is known."

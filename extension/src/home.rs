@@ -176,7 +176,6 @@ impl Keeper {
         if let Some(token) = token.filter(|token| !token.is_empty()) {
             token.parse::<Token>().map_err(|error| refused(error.code(), error.to_string()))?;
         }
-        let is_new_token = token.is_some();
         let unstored = |error: api::ApiError| refused("not-stored", error.to_string());
         let token = match token {
             Some(token) => Some(token.to_owned()).filter(|token| !token.is_empty()),
@@ -190,9 +189,6 @@ impl Keeper {
         let changed =
             self.change_settings(|settings| drop(settings.homes.insert(address.clone(), home))).await;
         changed.map_err(unstored)?;
-        if is_new_token {
-            self.change_pins(|pins| pins.site_mut(address).forget_account()).await;
-        }
         self.change_asked(address, |asked| asked.trouble = None).await;
         self.set_audit_alarm().await;
         self.ask_home_and_decide(address).await;
@@ -201,6 +197,10 @@ impl Keeper {
 
     /// Asks a home no longer, and forgets its token and what it said about itself.
     pub async fn forget_home(&self, address: &Address) {
+        if self.is_guarded(address) {
+            self.change_pins(|pins| pins.site_mut(address).forget_home()).await;
+            self.expire(Some(address)).await;
+        }
         let _ = self.noted(store::forget_token(address).await);
         let local = self.kept.borrow().settings.homes.get(address).cloned();
         if local.is_some() {
@@ -321,9 +321,17 @@ impl Keeper {
 
     /// Asks the home, and checks anew where that changed what is known.
     pub async fn ask_home_and_decide(self: &Rc<Self>, address: &Address) {
-        let before = (self.record(address), self.is_blocked(address));
+        // When the home was heard last is no news: a gate that is open stays open.
+        let known = || {
+            let mut record = self.record(address);
+            if let Some(word) = record.as_mut().and_then(|record| record.home.as_mut()) {
+                word.last_told = word.first_told;
+            }
+            (record, self.is_blocked(address))
+        };
+        let before = known();
         self.ask_home(address, UNHURRIED).await;
-        if before != (self.record(address), self.is_blocked(address)) {
+        if before != known() {
             self.expire(Some(address)).await;
             self.check(address).await;
         }
