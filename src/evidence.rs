@@ -662,8 +662,8 @@ codes! {
         meaning "It was asked over the local network. From now on its word is compared with what is presented at the remote address."
         action "Nothing."
     HomeSaysNothing "home-says-nothing" Home NotChecked
-        message "Your home has no certificate of Home Assistant Cloud to tell of."
-        meaning "It runs without that cloud, is not logged in there, or has no certificate yet; the particulars say which. What it told before still counts."
+        message "Your home has no certificate of Home Assistant Cloud for this address to tell of."
+        meaning "It runs without that cloud, is not logged in there, has no certificate yet, or has one for another name than this; the particulars say which. What it told before still counts."
         action "If you use Home Assistant Cloud, log in there under Settings. If you use a certificate of your own, enter its fingerprint."
     HomeNotAsked "home-not-asked" Home NotChecked
         message "Your home was not asked which certificate it holds: that needs an access token."
@@ -674,17 +674,17 @@ codes! {
         meaning "It did not answer at its local address, or not as Home Assistant does. Away from home that is to be expected."
         action "Ask again when you are in its network. If you are, compare its address."
     HomeTokenRefused "home-token-refused" Home NotChecked
-        message "Your home refused the access token. It is not tried again."
-        meaning "The token was withdrawn, or belongs to another home. Every further try would count as a failed login, and could lock this device out."
-        action "Make a new token in your home, and hand it in."
+        message "The home that answered refused the access token. It is not tried again by itself."
+        meaning "The token was withdrawn, or another home answered, as in somebody else's network. Every further try would count as a failed login, and could lock this device out."
+        action "If it was another home, try the same token again in your own network. Otherwise make a new one in your home, and hand it in."
     HomeOtherHost "home-other-host" Home Note, attention
         message "The home that answered holds a certificate for another address."
         meaning "It is not the home of the guarded address, or it got a new name. Nothing that it told was taken over."
         action "Compare its local address, and the remote address that it shows under Settings."
     HomeOtherAccount "home-other-account" Home Note, attention
-        message "Another home answered than the one that was asked first."
+        message "Another home answered than the one that is known."
         meaning "The account behind the token has a number that nobody outside your home knows, and this home told another. Away from home, somebody may pose as it. Nothing that it told was taken over."
-        action "Ask again in your own network. If you set your home up anew or gave Doorlight another account, choose to ask it no longer, and name it again."
+        action "Ask again in your own network. If you set your home up anew or gave Doorlight another account, hand the token in again while you are at home."
 
     HomeVersionCurrent "home-version-current" HomeVersion Pass
         message "No weakness of your home's version is known."

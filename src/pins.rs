@@ -157,6 +157,11 @@ impl Pins {
         &mut self.sites[index]
     }
 
+    /// The record of an address, to change it; none is made.
+    pub fn known_mut(&mut self, address: &Address) -> Option<&mut SiteRecord> {
+        self.sites.iter_mut().find(|site| site.address == *address)
+    }
+
     /// Takes a record away; false where there was none.
     pub fn remove(&mut self, address: &Address) -> bool {
         let before = self.sites.len();
@@ -170,7 +175,7 @@ impl Pins {
             let has_room = self.sites.len() < MAX_SITES;
             match self.sites.iter_mut().find(|known| known.address == site.address) {
                 Some(known) => known.merge(site),
-                None if has_room => self.sites.push(site),
+                None if has_room => self.sites.push(SiteRecord { home_account: None, ..site }),
                 None => {}
             }
         }

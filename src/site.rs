@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, Host};
 use crate::certificate::Certificate;
 use crate::fingerprint::{AccountId, CertificateSha1, CertificateSha256, Fingerprint, SpkiSha256};
-use crate::home_assistant::conversation::{Cloud, HomeCertificate};
+use crate::home_assistant::conversation::{HomeCertificate, HomeReport};
 use crate::issuance::Serial;
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
 
@@ -109,9 +109,6 @@ pub struct HomeWord {
     pub first_told: Timestamp,
     /// When it was told of last.
     pub last_told: Timestamp,
-    /// The account that it was told to. Later words have to be told to the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<AccountId>,
 }
 
 /// Home Assistant renews when 25 days are left; five more for a clock, and for renewals by hand.
@@ -156,21 +153,27 @@ pub enum Heard {
 /// Why the home tells of no certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Silence {
-    /// Home Assistant runs without its cloud, or was not asked for it.
+    /// It was asked without a token, and so for its version alone.
+    NotAsked,
+    /// Home Assistant runs without its cloud.
     NoCloud,
     /// It is not logged in there.
     LoggedOut,
     /// It is, and has no certificate yet.
     NoCertificate,
+    /// It has one for another name: the address is a domain of the owner's own, beside the cloud's.
+    OtherName,
 }
 
 impl Silence {
     /// As it stands in reports.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::NotAsked => "not-asked",
             Self::NoCloud => "no-cloud",
             Self::LoggedOut => "logged-out",
             Self::NoCertificate => "no-certificate",
+            Self::OtherName => "other-name",
         }
     }
 }
@@ -179,7 +182,7 @@ impl Silence {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OtherHome {
-    /// Its certificate is for another host.
+    /// The address is one of Home Assistant Cloud, and the home's certificate is for another one.
     #[error("the home holds a certificate for {told}, not for {guarded}: it is another home")]
     Host {
         /// For what its certificate is, safe to show.
@@ -187,10 +190,10 @@ pub enum OtherHome {
         /// The address of the record.
         guarded: Host,
     },
-    /// The token's account is another than the one of the home's first word. Over plain HTTP nothing else tells the home from a stranger who answers in its place:
+    /// The token's account is another than the one that the home is known by. Over plain HTTP nothing else tells the home from a stranger who answers in its place:
     /// the account's number is known to those alone who were once shown it.
     #[error(
-        "the account behind the token is another than before: it is another home, or another account was made"
+        "the account behind the token is another than the one that your home is known by: it is another home, or the token belongs to another account"
     )]
     Account,
 }
@@ -258,6 +261,9 @@ pub struct SiteRecord {
     /// What the home itself told last; none where it was never asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<HomeWord>,
+    /// The account by which the home is known: that of the token when it was first asked with one, or was introduced anew. Whoever answers in its place tells another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home_account: Option<AccountId>,
     /// Certificates seen and accepted, oldest first.
     #[serde(default)]
     pub seen: Vec<SeenCertificate>,
@@ -344,6 +350,7 @@ impl SiteRecord {
             pins: Vec::new(),
             entered: Vec::new(),
             home: None,
+            home_account: None,
             seen: Vec::new(),
             history: Vec::new(),
         }
@@ -384,13 +391,6 @@ impl SiteRecord {
         }
     }
 
-    /// The user has given another account, or set the home up anew: the next word may be told to any.
-    pub fn forget_account(&mut self) {
-        if let Some(word) = &mut self.home {
-            word.account = None;
-        }
-    }
-
     fn is_told(&self, leaf: &Certificate) -> bool {
         self.home.as_ref().is_some_and(|word| word.fingerprint == leaf.sha1())
     }
@@ -426,30 +426,21 @@ impl SiteRecord {
     /// Takes in what the home told over the local network at `at`. If its certificate was seen, its key is the home's from now on; every other key that was only
     /// seen on the line is in doubt.
     ///
+    /// Who it is comes before what it says: once a home is known by an account, nothing is taken over from one that does not tell the same.
+    ///
     /// # Errors
-    /// [`OtherHome`] where the certificate is not for the address of this record, or another home answered than before.
-    pub fn hear(
-        &mut self,
-        cloud: Option<&Cloud>,
-        account: Option<AccountId>,
-        at: Timestamp,
-    ) -> Result<Heard, OtherHome> {
-        let Some(cloud) = cloud else { return Ok(Heard::Nothing(Silence::NoCloud)) };
-        if !cloud.logged_in {
-            return Ok(Heard::Nothing(Silence::LoggedOut));
-        }
-        let Some(certificate) = &cloud.certificate else {
-            return Ok(Heard::Nothing(Silence::NoCertificate));
-        };
-        let names = hosts(certificate);
-        if !names.contains(&self.address.host) {
-            let told = certificate.common_name.clone();
-            return Err(OtherHome::Host { told, guarded: self.address.host.clone() });
-        }
-        let known = self.home.as_ref().and_then(|word| word.account);
-        if known.is_some() && known != account {
+    /// [`OtherHome`] where the certificate is not for the address of this record, or another home answered than the one that is known. Nothing has changed then.
+    pub fn hear(&mut self, told: &HomeReport, at: Timestamp) -> Result<Heard, OtherHome> {
+        let Some(account) = &told.account else { return Ok(Heard::Nothing(Silence::NotAsked)) };
+        if self.home_account.is_some() && self.home_account != account.id {
             return Err(OtherHome::Account);
         }
+        let word = self.word_of(told)?;
+        self.home_account = account.id;
+        let certificate = match word {
+            Ok(certificate) => certificate,
+            Err(silence) => return Ok(Heard::Nothing(silence)),
+        };
         let HomeCertificate { fingerprint, not_after, .. } = *certificate;
         let before = self.home.take();
         let heard = match &before {
@@ -458,14 +449,50 @@ impl SiteRecord {
             Some(_) => Heard::Other,
         };
         let first_told = before.filter(|_| heard == Heard::Same).map_or(at, |word| word.first_told.min(at));
-        self.home = Some(HomeWord { fingerprint, names, not_after, first_told, last_told: at, account });
+        self.home = Some(HomeWord { fingerprint, names: hosts(certificate), not_after, first_told, last_told: at });
         self.settle(at);
         Ok(heard)
     }
 
-    /// Forgets what the home told, and every doubt that rests on it alone. Keys that it has confirmed stay.
+    /// The same in the moment in which the user introduces the home, by handing in a token or by saying that it has another account: whoever answers now is known from here on.
+    ///
+    /// # Errors
+    /// [`OtherHome::Host`]. Nothing has changed then.
+    pub fn meet(&mut self, told: &HomeReport, at: Timestamp) -> Result<Heard, OtherHome> {
+        let known = self.home_account.take();
+        let heard = self.hear(told, at);
+        // Who does not say who they are, or cannot be the home, takes nobody's place.
+        self.home_account = self.home_account.or(known);
+        heard
+    }
+
+    /// True where `told` was told by the home that this record knows, or by one that is asked without a token and known by its place alone.
+    pub fn is_from_home(&self, told: &HomeReport) -> bool {
+        self.home_account == told.account.as_ref().and_then(|account| account.id)
+    }
+
+    /// The certificate that the home tells of, where it is this address's.
+    fn word_of<'a>(&self, told: &'a HomeReport) -> Result<Result<&'a HomeCertificate, Silence>, OtherHome> {
+        let certificate = match &told.cloud {
+            None => return Ok(Err(Silence::NoCloud)),
+            Some(cloud) if !cloud.logged_in => return Ok(Err(Silence::LoggedOut)),
+            Some(cloud) => cloud.certificate.as_ref(),
+        };
+        let Some(certificate) = certificate else { return Ok(Err(Silence::NoCertificate)) };
+        let guarded = &self.address.host;
+        if hosts(certificate).contains(guarded) {
+            Ok(Ok(certificate))
+        } else if guarded.is_home_assistant_cloud() {
+            Err(OtherHome::Host { told: certificate.common_name.clone(), guarded: guarded.clone() })
+        } else {
+            Ok(Err(Silence::OtherName))
+        }
+    }
+
+    /// Forgets what the home told and by which account it is known, and every doubt that rests on it alone. Keys that it has confirmed stay.
     pub fn forget_home(&mut self) {
         self.home = None;
+        self.home_account = None;
         if self.entered.is_empty() {
             for pin in &mut self.pins {
                 pin.doubted = false;
@@ -670,7 +697,7 @@ impl SiteRecord {
         }
     }
 
-    /// Takes over what `other` knows of the same address. Nothing that is here is lost.
+    /// Takes over what `other` knows of the same address. Nothing that is here is lost. By which account its home is known stays here: a file does not introduce a home.
     pub fn merge(&mut self, other: Self) {
         if other.key_habit == KeyHabit::Keeps {
             self.key_habit = KeyHabit::Keeps;

@@ -16,7 +16,7 @@ use doorlight::chain::Chain;
 use doorlight::evidence::{Check, Code};
 use doorlight::examination::Site;
 use doorlight::fingerprint::{AccountId, Fingerprint};
-use doorlight::home_assistant::conversation::{Cloud, HomeCertificate};
+use doorlight::home_assistant::conversation::{Account, Cloud, HomeCertificate, HomeReport};
 use doorlight::pins::Pins;
 use doorlight::report::Report;
 use doorlight::site::{Continuity, Heard, KeyHabit, Origin, OtherHome, Silence, SiteRecord};
@@ -369,8 +369,20 @@ fn account() -> AccountId {
     AccountId::of(b"d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0")
 }
 
+/// What the home tells to whoever logs in with this account; to nobody, its version alone.
+fn told(cloud: Option<Cloud>, account: Option<AccountId>) -> HomeReport {
+    let account = account.map(|id| Account {
+        id: Some(id),
+        name: "Doorlight".into(),
+        is_admin: false,
+        is_owner: false,
+        mfa: Vec::new(),
+    });
+    HomeReport { version: None, version_text: String::new(), cloud, account, ban: None }
+}
+
 fn hear(record: &mut SiteRecord, chain: &Chain, at: OffsetDateTime) -> Heard {
-    record.hear(Some(&cloud(chain)), Some(account()), timestamp(at)).unwrap()
+    record.hear(&told(Some(cloud(chain)), Some(account())), timestamp(at)).unwrap()
 }
 
 fn step_of(lifetime: i64) -> Step {
@@ -560,47 +572,131 @@ fn a_key_that_the_home_has_left_does_not_come_back() {
 }
 
 #[test]
-fn another_home_is_refused_and_a_silent_one_changes_nothing() {
+fn another_home_is_refused_whatever_it_says() {
     let logs = LAB.good_logs();
     let now = beginning();
     let home = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
     let mut record = record(KeyHabit::Keeps);
     hear(&mut record, &home, now);
     let before = record.clone();
-    let mut other = cloud(&home);
-    let certificate = other.certificate.as_mut().unwrap();
-    (certificate.common_name, certificate.names) =
-        ("other.ui.nabu.test".into(), vec!["*.nabu.test".into(), format!("x{HOST}")]);
-    let error = record.hear(Some(&other), Some(account()), timestamp(now)).unwrap_err();
-    assert!(matches!(error, OtherHome::Host { ref told, .. } if told == "other.ui.nabu.test"));
     // Somebody who answers in the home's place does not know the account's number.
-    for stranger in [None, Some(AccountId::of(b"another"))] {
-        let error = record.hear(Some(&cloud(&home)), stranger, timestamp(now)).unwrap_err();
-        assert_eq!(error, OtherHome::Account);
+    let out = Cloud { logged_in: false, certificate: None, ..cloud(&home) };
+    for cloud in [Some(cloud(&home)), Some(out), None] {
+        let theirs = told(cloud, Some(AccountId::of(b"another")));
+        assert_eq!(record.hear(&theirs, timestamp(now)), Err(OtherHome::Account));
+        assert!(!record.is_from_home(&theirs));
+        let mut nameless = theirs;
+        nameless.account.as_mut().unwrap().id = None;
+        assert_eq!(record.hear(&nameless, timestamp(now)), Err(OtherHome::Account));
     }
-    // The remote domain alone does not make it the home of that name.
-    assert_eq!(other.remote_domain.as_deref(), Some(HOST));
+    // Nor does he where he is asked without a token.
+    let nobody = told(None, None);
+    assert_eq!(record.hear(&nobody, timestamp(now)), Ok(Heard::Nothing(Silence::NotAsked)));
+    assert!(!record.is_from_home(&nobody));
+    assert_eq!(record, before);
+    // Until the user introduces the other one.
+    let mut cloud = cloud(&home);
+    let theirs = told(Some(cloud.clone()), Some(AccountId::of(b"another")));
+    assert_eq!(record.meet(&theirs, timestamp(now)), Ok(Heard::Same));
+    assert!(record.is_from_home(&theirs));
+    assert_eq!(
+        record.hear(&told(Some(cloud.clone()), Some(account())), timestamp(now)),
+        Err(OtherHome::Account)
+    );
+    // Who says nothing of who they are is not introduced.
+    assert_eq!(record.meet(&nobody, timestamp(now)), Ok(Heard::Nothing(Silence::NotAsked)));
+    assert!(record.is_from_home(&theirs));
+    // A home that was never asked with a token is known by its place alone.
+    cloud.certificate = None;
+    assert!(SiteRecord::new(HOST.parse().unwrap()).is_from_home(&nobody));
+}
+
+#[test]
+fn a_silent_home_changes_nothing_and_is_known_all_the_same() {
+    let logs = LAB.good_logs();
+    let now = beginning();
+    let home = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
+    let mut asked = record(KeyHabit::Keeps);
+    hear(&mut asked, &home, now);
     let silent = |change: fn(&mut Cloud)| {
         let mut cloud = cloud(&home);
         change(&mut cloud);
-        cloud
+        Some(cloud)
     };
-    let out = silent(|cloud| cloud.logged_in = false);
-    let none = silent(|cloud| cloud.certificate = None);
-    for (cloud, silence) in
-        [(None, Silence::NoCloud), (Some(&out), Silence::LoggedOut), (Some(&none), Silence::NoCertificate)]
-    {
-        assert_eq!(record.hear(cloud, Some(account()), timestamp(now)), Ok(Heard::Nothing(silence)));
+    for (cloud, silence) in [
+        (None, Silence::NoCloud),
+        (silent(|cloud| cloud.logged_in = false), Silence::LoggedOut),
+        (silent(|cloud| cloud.certificate = None), Silence::NoCertificate),
+        // An address of one's own beside the cloud's.
+        (silent(other_name), Silence::OtherName),
+    ] {
+        let told = told(cloud, Some(account()));
+        let before = asked.clone();
+        assert_eq!(asked.hear(&told, timestamp(now)), Ok(Heard::Nothing(silence)));
+        assert_eq!(asked, before);
+        // At first sight it is known from then on, although it told of nothing.
+        let mut fresh = record(KeyHabit::Keeps);
+        assert_eq!(fresh.hear(&told, timestamp(now)), Ok(Heard::Nothing(silence)));
+        assert_eq!((fresh.home_account, fresh.home), (Some(account()), None));
     }
-    assert_eq!(record, before);
     // Where the remote address is a further name of the certificate, that is enough.
-    let mut further = cloud(&home);
-    further.certificate.as_mut().unwrap().common_name = "abc.ui.nabu.test".into();
-    assert_eq!(record.hear(Some(&further), Some(account()), timestamp(now)), Ok(Heard::Same));
-    record.forget_account();
-    let another = Some(AccountId::of(b"another"));
-    assert_eq!(record.hear(Some(&further), another, timestamp(now)), Ok(Heard::Same));
-    assert_eq!(record.hear(Some(&further), Some(account()), timestamp(now)), Err(OtherHome::Account));
+    let further = silent(|cloud| cloud.certificate.as_mut().unwrap().common_name = "abc.ui.nabu.test".into());
+    assert_eq!(asked.hear(&told(further, Some(account())), timestamp(now)), Ok(Heard::Same));
+}
+
+fn other_name(cloud: &mut Cloud) {
+    let certificate = cloud.certificate.as_mut().unwrap();
+    (certificate.common_name, certificate.names) =
+        ("other.ui.nabu.casa".into(), vec!["*.nabu.test".into(), format!("x{HOST}")]);
+}
+
+#[test]
+fn the_home_of_another_address_of_the_cloud_is_another_home() {
+    let logs = LAB.good_logs();
+    let now = beginning();
+    let home = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
+    let mut cloud = cloud(&home);
+    other_name(&mut cloud);
+    // The remote domain alone does not make it the home of that name.
+    cloud.remote_domain = Some("abc.ui.nabu.casa".into());
+    let told = told(Some(cloud), Some(account()));
+    let mut record = SiteRecord::new("abc.ui.nabu.casa".parse().unwrap());
+    let before = record.clone();
+    for introduced in [false, true] {
+        let heard = if introduced {
+            record.meet(&told, timestamp(now))
+        } else {
+            record.hear(&told, timestamp(now))
+        };
+        assert!(matches!(heard, Err(OtherHome::Host { ref told, .. }) if told == "other.ui.nabu.casa"));
+        assert_eq!(record, before);
+        assert!(!record.is_from_home(&told), "it is not known by that");
+    }
+    // One that got another name is known by its account still.
+    record.home_account = Some(account());
+    assert!(record.hear(&told, timestamp(now)).is_err() && record.is_from_home(&told));
+}
+
+#[test]
+fn a_file_introduces_no_home() {
+    let logs = LAB.good_logs();
+    let now = beginning();
+    let home = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
+    let address = HOST.parse().unwrap();
+    let mut theirs = Pins::default();
+    hear(theirs.site_mut(&address), &home, now);
+    for mut own in [Pins::default(), {
+        let mut own = Pins::default();
+        let mine = told(Some(cloud(&home)), Some(AccountId::of(b"mine")));
+        own.site_mut(&address).hear(&mine, timestamp(now - Duration::days(1))).unwrap();
+        own
+    }] {
+        let known = own.site(&address).and_then(|site| site.home_account);
+        own.merge(theirs.clone());
+        let site = own.site(&address).unwrap();
+        assert_eq!(site.home_account, known);
+        assert_eq!(site.home.as_ref().unwrap().last_told, timestamp(now), "its word counts");
+    }
 }
 
 #[test]

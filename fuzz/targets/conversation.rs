@@ -51,7 +51,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(has_token || (report.cloud.is_none() && report.account.is_none()));
             let mut pins = Pins::default();
             let site = pins.site_mut(&"home.example".parse().expect("it is an address"));
-            let word = site.hear(report.cloud.as_ref(), at);
+            let word = site.hear(&report, at);
             match &word {
                 Ok(Heard::Nothing(_)) | Err(_) => assert_eq!(site.home, None),
                 Ok(_) => {

@@ -310,6 +310,7 @@ enum State {
 pub struct Conversation {
     state: State,
     token: Option<Token>,
+    is_authenticated: bool,
     heard: u32,
     report: HomeReport,
 }
@@ -384,7 +385,17 @@ impl Conversation {
     pub fn new(token: Option<Token>) -> Self {
         let report =
             HomeReport { version: None, version_text: String::new(), cloud: None, account: None, ban: None };
-        Self { state: State::Greeting, token, heard: 0, report }
+        Self { state: State::Greeting, token, is_authenticated: false, heard: 0, report }
+    }
+
+    /// True between the token and what the home says to it. Whoever drives this notes that before sending: if the answer is lost, it may have been a refusal.
+    pub fn is_authenticating(&self) -> bool {
+        matches!(self.state, State::Authenticating)
+    }
+
+    /// True once the home has taken the token.
+    pub fn is_authenticated(&self) -> bool {
+        self.is_authenticated
     }
 
     /// What it told so far: the version counts also where the token was refused.
@@ -443,6 +454,7 @@ impl Conversation {
             return Err(ConversationError::TokenRefused { reason });
         }
         expect(incoming, "auth_ok")?;
+        self.is_authenticated = true;
         Ok(self.ask(Question::User))
     }
 

@@ -144,13 +144,12 @@ fn keep(
 ) -> Result<Result<Heard, OtherHome>, Failure> {
     store::update(|pins| {
         let mut site = pins.site(guarded).cloned().unwrap_or_else(|| SiteRecord::new(guarded.clone()));
-        if is_other_account {
-            site.forget_account();
-        }
-        let account = report.account.as_ref().and_then(|account| account.id);
-        let heard = site.hear(report.cloud.as_ref(), account, at);
-        if matches!(heard, Ok(Heard::First | Heard::Same | Heard::Other)) {
-            *pins.site_mut(guarded) = site;
+        let heard = if is_other_account { site.meet(report, at) } else { site.hear(report, at) };
+        let is_word = matches!(heard, Ok(Heard::First | Heard::Same | Heard::Other));
+        match pins.known_mut(guarded) {
+            Some(known) => *known = site,
+            None if is_word => *pins.site_mut(guarded) = site,
+            None => {}
         }
         heard
     })
