@@ -449,7 +449,8 @@ impl SiteRecord {
             Some(_) => Heard::Other,
         };
         let first_told = before.filter(|_| heard == Heard::Same).map_or(at, |word| word.first_told.min(at));
-        self.home = Some(HomeWord { fingerprint, names: hosts(certificate), not_after, first_told, last_told: at });
+        self.home =
+            Some(HomeWord { fingerprint, names: hosts(certificate), not_after, first_told, last_told: at });
         self.settle(at);
         Ok(heard)
     }

@@ -663,11 +663,8 @@ fn the_home_of_another_address_of_the_cloud_is_another_home() {
     let mut record = SiteRecord::new("abc.ui.nabu.casa".parse().unwrap());
     let before = record.clone();
     for introduced in [false, true] {
-        let heard = if introduced {
-            record.meet(&told, timestamp(now))
-        } else {
-            record.hear(&told, timestamp(now))
-        };
+        let heard =
+            if introduced { record.meet(&told, timestamp(now)) } else { record.hear(&told, timestamp(now)) };
         assert!(matches!(heard, Err(OtherHome::Host { ref told, .. }) if told == "other.ui.nabu.casa"));
         assert_eq!(record, before);
         assert!(!record.is_from_home(&told), "it is not known by that");

@@ -18,6 +18,7 @@ use wasm_bindgen_futures::spawn_local;
 use crate::api;
 use crate::events::address_of;
 use crate::gate;
+use crate::home::Occasion;
 use crate::journal::Event;
 use crate::keeper::{Believed, Keeper, asks_for_key, last_chain};
 use crate::light;
@@ -135,13 +136,14 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
             keeper.forget_home(&address).await;
             json(status(keeper, &address, None).await)
         }
-        Request::AskHome { address } => {
-            keeper.ask_home_and_decide(&address).await;
+        Request::AskHome { address, again } => {
+            let occasion = if again { Occasion::Again } else { Occasion::ByHand };
+            keeper.ask_home_and_decide(&address, occasion).await;
             json(status(keeper, &address, None).await)
         }
-        Request::AcceptRisk { address, is_accepted } => {
-            keeper.accept_risk(&address, is_accepted).await;
-            json(status(keeper, &address, None).await)
+        Request::AcceptRisk { address, is_accepted, table_published } => {
+            let accepted = keeper.accept_risk(&address, is_accepted, table_published).await;
+            json(status(keeper, &address, accepted.err()).await)
         }
         Request::SelfTest { address } => json(self_test(keeper, &address).await),
     }
@@ -545,6 +547,11 @@ async fn start_afresh(keeper: &Rc<Keeper>) -> Result<(), Trouble> {
             kept.unreadable.retain(|key| *key != "pins");
         }
         keeper.standings.borrow_mut().clear();
+        // Nothing is guarded any more, and so no home is asked, and no token kept.
+        let homes: Vec<_> = keeper.kept.borrow().settings.homes.keys().cloned().collect();
+        for address in &homes {
+            keeper.forget_home(address).await;
+        }
         keeper.note(None, Event::KeptAside, "pins".into()).await;
         keeper.set_gate().await;
     }

@@ -6,8 +6,11 @@
 //!                                                   └─► check-up ─► page, popup; a blocked version ─► gate
 //! ```
 //!
-//! Only the place is asked that the user named, with their permission for it, and never the remote address: what comes over that proves nothing. A token
-//! that was refused is forgotten before anything else happens, so that nobody gets banned by it.
+//! Only the place is asked that the user named, with their permission for it, and never the remote address: what comes over that proves nothing. Away from home that
+//! place is somebody else's: nothing is taken over from whoever does not tell the account by which the home is known.
+//!
+//! A token that was refused is not said again before the user wants it, so that nobody gets banned by it; nor for a day one whose answer was lost, which may have been a refusal.
+//! That it is going to be said is written down before it is.
 //!
 //! Private windows have a background of their own in Chromium, which leaves this to the other one.
 
@@ -16,11 +19,11 @@ use std::rc::Rc;
 
 use doorlight::address::Address;
 use doorlight::evidence::{Check, Code, Evidence, Outcome};
-use doorlight::home_assistant::check_up::{CheckUp, Override};
+use doorlight::home_assistant::check_up::CheckUp;
 use doorlight::home_assistant::conversation::{Conversation, ConversationError, HomeReport, Step, Token};
 use doorlight::home_assistant::local::LocalAddress;
 use doorlight::report::{CertificateReport, Report};
-use doorlight::site::{Heard, OtherHome};
+use doorlight::site::{Heard, SiteRecord};
 use doorlight::text::printable;
 use doorlight::time::Timestamp;
 use doorlight_browser::now;
@@ -30,7 +33,6 @@ use gloo_net::websocket::Message;
 use gloo_net::websocket::futures::WebSocket;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::Promise;
-use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
@@ -40,6 +42,11 @@ use crate::keeper::Keeper;
 use crate::message::{HomeStatus, Trouble};
 use crate::settings::LocalHome;
 use crate::store;
+
+pub mod asked;
+
+pub use asked::Asked;
+use asked::TokenState;
 
 /// How long one conversation may take in the background.
 const UNHURRIED: Duration = Duration::from_secs(15);
@@ -56,6 +63,14 @@ const PAUSE: Duration = Duration::from_secs(20);
 /// How often it is asked in the background.
 const PERIOD: Duration = Duration::from_secs(3600);
 
+/// What one conversation begins with.
+struct Start {
+    /// Which home that was: [`Keeper::home_age`].
+    age: u32,
+    place: LocalAddress,
+    token: Option<Token>,
+}
+
 /// What came of asking while somebody waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum News {
@@ -67,31 +82,25 @@ pub enum News {
     None,
 }
 
-/// What is kept of asking a home.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Asked {
-    /// When it was last tried.
-    pub tried: Option<Timestamp>,
-    /// When it last answered.
-    pub answered: Option<Timestamp>,
-    /// Why it did not, or why its word does not count.
-    pub trouble: Option<Trouble>,
-    /// What it said about itself.
-    pub check_up: Option<CheckUp>,
-    /// The version that the owner lets pass, with what was known against it then.
-    pub accepted_risk: Option<Override>,
+/// On whose account a home is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Occasion {
+    /// It was time to.
+    Due,
+    /// Somebody waits at the gate.
+    Gate,
+    /// The user wants to know now.
+    ByHand,
+    /// The user says that it was another home that refused the token.
+    Again,
+    /// The user has just handed the token in.
+    Introduction,
 }
 
-impl Asked {
-    /// True where the version is not to be reached from outside, whatever the owner says.
-    fn is_insecure(&self) -> bool {
-        self.check_up.as_ref().is_some_and(|check_up| check_up.blocks(None))
-    }
-
-    /// True where it keeps the gate shut: the owner does not let it pass, or did so before something new was known against it.
-    fn is_blocked(&self) -> bool {
-        self.check_up.as_ref().is_some_and(|check_up| check_up.blocks(self.accepted_risk.as_ref()))
+impl Occasion {
+    /// How long one conversation may take.
+    fn limit(self) -> Duration {
+        if self == Self::Gate { HURRIED } else { UNHURRIED }
     }
 }
 
@@ -101,35 +110,12 @@ enum Unheard {
     Silent,
     /// What answers does not talk as a home does, or refused the token.
     Failed(ConversationError),
+    /// Meanwhile the user named another place, or wants it asked no longer.
+    Outdated,
 }
 
-/// One conversation with a home. The connection is closed with it, however it ends.
-async fn talk(
-    conversation: &mut Conversation,
-    place: &LocalAddress,
-    limit: Duration,
-) -> Result<HomeReport, Unheard> {
-    let mut socket = WebSocket::open(&place.websocket_url()).map_err(|_| Unheard::Silent)?;
-    let talking = async {
-        loop {
-            let text = match socket.next().await {
-                Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Bytes(_)) | Err(_)) | None => return Err(Unheard::Silent),
-            };
-            match conversation.hear(&text).map_err(Unheard::Failed)? {
-                Step::Wait => {}
-                Step::Say(text) => {
-                    socket.send(Message::Text(text)).await.map_err(|_| Unheard::Silent)?;
-                }
-                Step::Done(report) => return Ok(*report),
-            }
-        }
-    };
-    let limit = TimeoutFuture::new(u32::try_from(limit.as_millis()).unwrap_or(u32::MAX));
-    match select(core::pin::pin!(talking), limit).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => Err(Unheard::Silent),
-    }
+fn trouble(code: &str, detail: impl ToString) -> Trouble {
+    Trouble { code: code.into(), detail: printable(&detail.to_string()) }
 }
 
 impl Keeper {
@@ -156,6 +142,17 @@ impl Keeper {
         let _ = self.noted(store::save_homes(&homes).await);
     }
 
+    /// Rises whenever the user sets a home or wants it asked no longer: what is heard from one of before counts no longer.
+    fn home_age(&self, address: &Address) -> u32 {
+        self.home_ages.borrow().get(address).copied().unwrap_or(0)
+    }
+
+    fn age_home(&self, address: &Address) {
+        let mut ages = self.home_ages.borrow_mut();
+        let age = ages.entry(address.clone()).or_default();
+        *age = age.wrapping_add(1);
+    }
+
     /// Says where a home answers, and asks it.
     ///
     /// # Errors
@@ -167,40 +164,67 @@ impl Keeper {
         token: Option<&str>,
         keeps_token: bool,
     ) -> Result<(), Trouble> {
-        let refused = |code: &str, detail: String| Trouble { code: code.into(), detail: printable(&detail) };
         if !self.is_guarded(address) {
-            return Err(refused("not-guarded", address.to_string()));
+            return Err(trouble("not-guarded", address));
         }
-        let place = LocalHome::place(local, &address.host)
-            .map_err(|error| refused(error.code(), error.to_string()))?;
+        let place = LocalHome::place(local, &address.host).map_err(|error| trouble(error.code(), error))?;
+        let token = token.map(str::trim);
         if let Some(token) = token.filter(|token| !token.is_empty()) {
-            token.parse::<Token>().map_err(|error| refused(error.code(), error.to_string()))?;
+            token.parse::<Token>().map_err(|error| trouble(error.code(), error))?;
         }
-        let unstored = |error: api::ApiError| refused("not-stored", error.to_string());
-        let token = match token {
-            Some(token) => Some(token.to_owned()).filter(|token| !token.is_empty()),
-            None => store::load_token(address).await,
-        };
-        match token {
-            Some(token) => store::save_token(address, token.trim(), keeps_token).await.map_err(unstored)?,
-            None => store::forget_token(address).await.map_err(unstored)?,
+        let turn = self.homes_turn.take().await;
+        // Who asks already has the place or the token of before, and who begins meanwhile may have either.
+        self.age_home(address);
+        let kept = self.keep_home(address, &place, token, keeps_token).await;
+        self.age_home(address);
+        kept.map_err(|error| trouble("not-stored", error))?;
+        let is_new = token.is_some_and(|token| !token.is_empty());
+        let asking =
+            self.begin_to_ask(address, if is_new { Occasion::Introduction } else { Occasion::ByHand });
+        drop(turn);
+        self.set_audit_alarm().await;
+        self.decide_after(address, asking).await;
+        Ok(())
+    }
+
+    async fn keep_home(
+        &self,
+        address: &Address,
+        place: &LocalAddress,
+        token: Option<&str>,
+        keeps_token: bool,
+    ) -> Result<(), api::ApiError> {
+        let known = store::load_token(address).await;
+        match token.or(known.as_deref()).filter(|token| !token.is_empty()) {
+            Some(token) => store::save_token(address, token, keeps_token).await?,
+            None => store::forget_token(address).await?,
         }
         let home = LocalHome { local: place.to_string(), keeps_token };
-        let changed =
-            self.change_settings(|settings| drop(settings.homes.insert(address.clone(), home))).await;
-        changed.map_err(unstored)?;
-        self.change_asked(address, |asked| asked.trouble = None).await;
-        self.set_audit_alarm().await;
-        self.ask_home_and_decide(address).await;
+        self.change_settings(|settings| drop(settings.homes.insert(address.clone(), home))).await?;
+        self.change_asked(address, |asked| {
+            asked.trouble = None;
+            asked.token = match token {
+                Some("") => TokenState::None,
+                Some(_) => TokenState::Good,
+                None => asked.token,
+            };
+        })
+        .await;
+        if token == Some("") {
+            // From now on it is known by its place alone.
+            self.change_pins(|pins| pins.known_mut(address).map(|site| site.home_account = None)).await;
+        }
         Ok(())
     }
 
     /// Asks a home no longer, and forgets its token and what it said about itself.
     pub async fn forget_home(&self, address: &Address) {
+        self.age_home(address);
         if self.is_guarded(address) {
-            self.change_pins(|pins| pins.site_mut(address).forget_home()).await;
+            self.change_pins(|pins| pins.known_mut(address).map(SiteRecord::forget_home)).await;
             self.expire(Some(address)).await;
         }
+        let _turn = self.homes_turn.take().await;
         let _ = self.noted(store::forget_token(address).await);
         let local = self.kept.borrow().settings.homes.get(address).cloned();
         if local.is_some() {
@@ -210,117 +234,200 @@ impl Keeper {
         self.homes.borrow_mut().remove(address);
         let homes = self.homes.borrow().clone();
         let _ = self.noted(store::save_homes(&homes).await);
-        let place = local.and_then(|home| LocalHome::place(&home.local, &address.host).ok());
-        if let Some(place) = place.filter(|place| !self.is_host_guarded(&place.host)) {
-            // A permission that stays is not asked for again; it does no harm.
-            let _ = api::give_back(&[LocalHome::pattern(&place)]).await;
+        if let Some(place) = local.and_then(|home| LocalHome::place(&home.local, &address.host).ok()) {
+            self.give_back_place(&place).await;
         }
         self.set_audit_alarm().await;
     }
 
-    /// Asks the home; whoever asks meanwhile waits for the same answer.
-    async fn ask_home(self: &Rc<Self>, address: &Address, limit: Duration) {
-        let running = self.asking.borrow().get(address).cloned();
-        let asking = running.unwrap_or_else(|| {
-            let asking: Promise = future_to_promise({
-                let (keeper, address) = (Rc::clone(self), address.clone());
-                async move {
-                    keeper.ask_home_now(&address, limit).await;
-                    keeper.asking.borrow_mut().remove(&address);
-                    Ok(JsValue::UNDEFINED)
-                }
-            });
-            self.asking.borrow_mut().insert(address.clone(), asking.clone());
-            asking
+    /// Gives the permission for a place back, unless another home answers there or it is guarded itself.
+    async fn give_back_place(&self, place: &LocalAddress) {
+        let pattern = LocalHome::pattern(place);
+        let homes = self.kept.borrow().settings.homes.clone();
+        let is_needed = homes.iter().any(|(address, home)| {
+            LocalHome::place(&home.local, &address.host)
+                .is_ok_and(|other| LocalHome::pattern(&other) == pattern)
         });
-        // Asking itself cannot fail.
-        let _ = JsFuture::from(asking).await;
+        if !is_needed && !self.is_host_guarded(&place.host) {
+            // A permission that stays is not asked for again; it does no harm.
+            let _ = api::give_back(&[pattern]).await;
+        }
     }
 
-    async fn ask_home_now(&self, address: &Address, limit: Duration) {
-        let Some((place, _)) = self.local_home(address) else { return };
-        let trouble =
-            |code: &str, detail: String| Some(Trouble { code: code.into(), detail: printable(&detail) });
+    /// Asks the home; whoever asks meanwhile waits for the same answer, unless the user has changed something since.
+    fn ask_home(self: &Rc<Self>, address: &Address, occasion: Occasion) -> Promise {
+        let running = self.asking.borrow().get(address).cloned();
+        match running {
+            Some((age, asking)) if occasion != Occasion::Again && age == self.home_age(address) => asking,
+            _ => self.begin_to_ask(address, occasion),
+        }
+    }
+
+    fn begin_to_ask(self: &Rc<Self>, address: &Address, occasion: Occasion) -> Promise {
+        if occasion == Occasion::Again {
+            // What is under way is without the token.
+            self.age_home(address);
+        }
+        let age = self.home_age(address);
+        let asking: Promise = future_to_promise({
+            let (keeper, address) = (Rc::clone(self), address.clone());
+            async move {
+                keeper.ask_home_now(&address, occasion, age).await;
+                let mut asking = keeper.asking.borrow_mut();
+                if asking.get(&address).is_some_and(|(of, _)| *of == age) {
+                    asking.remove(&address);
+                }
+                Ok(JsValue::UNDEFINED)
+            }
+        });
+        self.asking.borrow_mut().insert(address.clone(), (age, asking.clone()));
+        asking
+    }
+
+    /// Where and with what the home is asked; nothing where it is not to be asked.
+    async fn start_asking(&self, address: &Address, occasion: Occasion, age: u32) -> Option<Start> {
+        // Not while the place is already the new one and the token still the old.
+        let _turn = self.homes_turn.take().await;
+        let (place, _) = self.local_home(address).filter(|_| age == self.home_age(address))?;
+        if !api::is_granted(&LocalHome::pattern(&place)).await {
+            let missing = Some(trouble("home-permission-missing", &place));
+            self.change_asked(address, |asked| asked.trouble = missing).await;
+            return None;
+        }
+        let may_be_said = self.asked(address).token.may_be_said(occasion, now());
+        let stored = store::load_token(address).await.filter(|_| may_be_said);
+        // One that was kept in a form that is none is the same as none.
+        let token = stored.and_then(|token| token.parse::<Token>().ok());
+        // Without a token anybody might be the home. Where it is known by its account, that is not enough to ask for.
+        let is_known = self.record(address).is_none_or(|record| record.home_account.is_some());
+        (token.is_some() || !is_known).then_some(Start { age, place, token })
+    }
+
+    /// One conversation with a home. The connection is closed with it, however it ends.
+    async fn talk(
+        &self,
+        address: &Address,
+        start: &Start,
+        conversation: &mut Conversation,
+        limit: Duration,
+    ) -> Result<HomeReport, Unheard> {
+        let mut socket = WebSocket::open(&start.place.websocket_url()).map_err(|_| Unheard::Silent)?;
+        let talking = async {
+            loop {
+                let text = match socket.next().await {
+                    Some(Ok(Message::Text(text))) => text,
+                    Some(Ok(Message::Bytes(_)) | Err(_)) | None => return Err(Unheard::Silent),
+                };
+                let step = conversation.hear(&text).map_err(Unheard::Failed)?;
+                if self.home_age(address) != start.age {
+                    return Err(Unheard::Outdated);
+                }
+                match step {
+                    Step::Wait => {}
+                    Step::Say(text) => {
+                        if conversation.is_authenticating() {
+                            self.change_asked(address, |asked| asked.token = TokenState::Said(now())).await;
+                        }
+                        socket.send(Message::Text(text)).await.map_err(|_| Unheard::Silent)?;
+                    }
+                    Step::Done(report) => return Ok(*report),
+                }
+            }
+        };
+        let limit = TimeoutFuture::new(u32::try_from(limit.as_millis()).unwrap_or(u32::MAX));
+        match select(core::pin::pin!(talking), limit).await {
+            Either::Left((result, _)) => result,
+            Either::Right(_) => Err(Unheard::Silent),
+        }
+    }
+
+    async fn ask_home_now(&self, address: &Address, occasion: Occasion, age: u32) {
         if api::is_private() {
             return;
         }
-        if !api::is_granted(&LocalHome::pattern(&place)).await {
-            let missing = trouble("home-permission-missing", place.to_string());
-            return self.change_asked(address, |asked| asked.trouble = missing).await;
-        }
         let Some(table) = self.believed.borrow().advisories.clone() else { return };
-        let host = Some(address.host.clone());
-        // A token that was kept in a form that is none is the same as none.
-        let token = store::load_token(address).await.and_then(|token| token.parse::<Token>().ok());
-        let mut conversation = Conversation::new(token);
+        let Some(mut start) = self.start_asking(address, occasion, age).await else { return };
+        let mut conversation = Conversation::new(start.token.take());
         let tried = now();
-        let talked = talk(&mut conversation, &place, limit).await;
+        let talked = self.talk(address, &start, &mut conversation, occasion.limit()).await;
         let at = now();
+        if self.home_age(address) != start.age {
+            return;
+        }
+        let host = Some(address.host.clone());
+        let is_taken = conversation.is_authenticated();
+        let tried = |asked: &mut Asked, trouble| {
+            asked.tried = Some(tried);
+            asked.trouble = trouble;
+            if is_taken {
+                asked.token = TokenState::Good;
+            }
+        };
         let report = match talked {
             Ok(report) => report,
+            Err(Unheard::Outdated) => return,
             Err(Unheard::Silent) => {
                 // What it said before stands: away from home this is how it always ends.
-                let silent = trouble("home-unreachable", place.to_string());
-                return self
-                    .change_asked(address, |asked| {
-                        asked.tried = Some(tried);
-                        asked.trouble = silent;
-                    })
-                    .await;
+                let silent = trouble("home-unreachable", &start.place);
+                return self.change_asked(address, |asked| tried(asked, Some(silent))).await;
             }
             Err(Unheard::Failed(error)) => {
                 let is_refused = matches!(error, ConversationError::TokenRefused { .. });
-                if is_refused {
-                    // First of all: whatever happens next, this token is never sent again.
-                    let _ = self.noted(store::forget_token(address).await);
-                    self.note(Some(address), Event::HomeRefused, String::new()).await;
-                }
-                let failed = trouble(error.code(), error.to_string());
-                let check_up = CheckUp::failed(at, host, place, &conversation, &error, &table);
-                return self
-                    .change_asked(address, |asked| {
-                        asked.tried = Some(tried);
-                        asked.trouble = failed;
-                        // A stranger in the home's place must not make its version look better, or worse.
-                        if is_refused {
-                            asked.check_up = Some(check_up);
-                        }
-                    })
-                    .await;
-            }
-        };
-        let account = report.account.as_ref().and_then(|account| account.id);
-        let heard =
-            self.change_pins(|pins| pins.site_mut(address).hear(report.cloud.as_ref(), account, at)).await;
-        // Pins that cannot be read are told of elsewhere.
-        let refused = match &heard {
-            Some(Err(error)) => trouble(error.code(), error.to_string()),
-            _ => None,
-        };
-        if matches!(heard, Some(Ok(Heard::First | Heard::Other))) {
-            self.note(Some(address), Event::HomeConfirmed, String::new()).await;
-        }
-        let check_up = CheckUp::new(at, host, place, &report, heard.as_ref(), &table);
-        if matches!(heard, Some(Err(OtherHome::Account))) {
-            // Nothing of what a stranger said.
-            return self
-                .change_asked(address, |asked| {
-                    asked.tried = Some(tried);
-                    asked.trouble = refused;
+                let is_known = self.record(address).is_none_or(|record| record.home_account.is_some());
+                let check_up = CheckUp::failed(at, host, start.place, &conversation, &error, &table);
+                self.change_asked(address, |asked| {
+                    tried(asked, Some(trouble(error.code(), &error)));
+                    if is_refused {
+                        asked.token = TokenState::Refused;
+                    }
+                    // A stranger in the home's place must not make its version look better, or worse.
+                    if is_refused && !is_known {
+                        asked.check_up = Some(check_up);
+                    }
                 })
                 .await;
-        }
+                if is_refused {
+                    self.note(Some(address), Event::HomeRefused, String::new()).await;
+                }
+                return;
+            }
+        };
+        let taken_over = self
+            .change_pins(|pins| {
+                // An address that is not guarded any more stays so.
+                let site = pins.known_mut(address)?;
+                let heard = match occasion {
+                    Occasion::Introduction => site.meet(&report, at),
+                    _ => site.hear(&report, at),
+                };
+                Some((heard, site.is_from_home(&report)))
+            })
+            .await;
+        // Pins that cannot be read are told of elsewhere.
+        let Some((heard, is_from_home)) = taken_over.flatten() else { return };
+        let refused = heard.as_ref().err().map(|error| trouble(error.code(), error));
+        let is_news = matches!(heard, Ok(Heard::First | Heard::Other));
+        let check_up = CheckUp::new(at, host, start.place, &report, Some(&heard), &table);
         self.change_asked(address, |asked| {
-            asked.tried = Some(tried);
-            asked.answered = Some(at);
-            asked.trouble = refused;
-            asked.check_up = Some(check_up);
+            tried(asked, refused);
+            // Nothing of what a stranger said.
+            if is_from_home {
+                asked.answered = Some(at);
+                asked.check_up = Some(check_up);
+            }
         })
         .await;
+        if is_news {
+            self.note(Some(address), Event::HomeConfirmed, String::new()).await;
+        }
     }
 
     /// Asks the home, and checks anew where that changed what is known.
-    pub async fn ask_home_and_decide(self: &Rc<Self>, address: &Address) {
+    pub async fn ask_home_and_decide(self: &Rc<Self>, address: &Address, occasion: Occasion) {
+        self.decide_after(address, self.ask_home(address, occasion)).await;
+    }
+
+    async fn decide_after(self: &Rc<Self>, address: &Address, asking: Promise) {
         // When the home was heard last is no news: a gate that is open stays open.
         let known = || {
             let mut record = self.record(address);
@@ -330,14 +437,15 @@ impl Keeper {
             (record, self.is_blocked(address))
         };
         let before = known();
-        self.ask_home(address, UNHURRIED).await;
+        // Asking itself cannot fail.
+        let _ = JsFuture::from(asking).await;
         if before != known() {
             self.expire(Some(address)).await;
             self.check(address).await;
         }
     }
 
-    /// While somebody waits at the gate, and what is presented is not known from the home: asks it.
+    /// While somebody waits at the gate, and what is presented is not known from the home, or its version keeps the gate shut: asks it.
     pub async fn home_has_news(self: &Rc<Self>, address: &Address, report: &Report) -> News {
         // Where the key is known, an old word is no reason to wait: away from home nobody answers, at every check.
         let is_open = |one: &Evidence| match one.check {
@@ -345,7 +453,8 @@ impl Keeper {
             Check::Home => one.outcome == Outcome::Fail,
             _ => false,
         };
-        if self.local_home(address).is_none() || !report.evidence.iter().any(is_open) {
+        let is_question = self.is_blocked(address) || report.evidence.iter().any(is_open);
+        if self.local_home(address).is_none() || !is_question {
             return News::None;
         }
         let at = now();
@@ -356,7 +465,9 @@ impl Keeper {
         }
         let word = || Some(self.record(address)?.home?.fingerprint);
         let before = word();
-        self.ask_home(address, HURRIED).await;
+        // What is under way in the background may take longer than anybody waits here.
+        let waited = TimeoutFuture::new(u32::try_from(HURRIED.as_millis()).unwrap_or(u32::MAX));
+        select(JsFuture::from(self.ask_home(address, Occasion::Gate)), waited).await;
         let has_answered = self.asked(address).answered.is_some_and(|answered| answered >= at);
         let is_young = |certificate: &CertificateReport| at.since(certificate.not_before) < RENEWED;
         if word() != before {
@@ -374,7 +485,7 @@ impl Keeper {
         for address in self.guarded() {
             let is_due = |tried: Timestamp| tried > at || at.since(tried) >= PERIOD;
             if self.local_home(&address).is_some() && self.asked(&address).tried.is_none_or(is_due) {
-                self.ask_home_and_decide(&address).await;
+                self.ask_home_and_decide(&address, Occasion::Due).await;
             }
         }
     }
@@ -403,8 +514,20 @@ impl Keeper {
     }
 
     /// The owner lets the version pass, or takes that back.
-    pub async fn accept_risk(self: &Rc<Self>, address: &Address, is_accepted: bool) {
+    ///
+    /// # Errors
+    /// Something else is known against the version than what the owner was `shown`: a table of that date.
+    pub async fn accept_risk(
+        self: &Rc<Self>,
+        address: &Address,
+        is_accepted: bool,
+        shown: Option<Timestamp>,
+    ) -> Result<(), Trouble> {
         let at = now();
+        let table = self.asked(address).check_up.map(|check_up| check_up.table_published);
+        if is_accepted && table != shown {
+            return Err(trouble("risk-changed", address));
+        }
         self.change_asked(address, |asked| {
             let check_up = asked.check_up.as_ref().filter(|_| is_accepted);
             asked.accepted_risk = check_up.map(|check_up| check_up.override_now(at));
@@ -413,6 +536,7 @@ impl Keeper {
         let what = if is_accepted { Event::RiskAccepted } else { Event::RiskRefused };
         self.note(Some(address), what, String::new()).await;
         self.redecide(address).await;
+        Ok(())
     }
 
     /// The table of advisories has changed: every home is judged by it, and what was accepted by the old one may end.
@@ -438,16 +562,18 @@ impl Keeper {
             Some(place) => api::is_granted(&LocalHome::pattern(place)).await,
             None => false,
         };
+        let stored = home.is_some() && store::load_token(address).await.is_some();
         Some(HomeStatus {
             has_permission,
-            has_token: home.is_some() && store::load_token(address).await.is_some(),
+            has_token: stored && asked.token != TokenState::Refused,
+            has_refused_token: stored && asked.token == TokenState::Refused,
             keeps_token: home.as_ref().is_some_and(|home| home.keeps_token),
-            local: home.map(|home| home.local),
             has_accepted_risk: asked.accepted_risk.is_some(),
             is_blocked: asked.is_blocked(),
+            trouble: asked.token.trouble(stored).or(asked.trouble),
+            local: home.map(|home| home.local),
             tried: asked.tried,
             answered: asked.answered,
-            trouble: asked.trouble,
             check_up: asked.check_up,
         })
     }

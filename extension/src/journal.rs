@@ -57,7 +57,7 @@ pub enum Event {
     Acknowledged,
     /// A newer list of logs was taken over.
     LogListRenewed,
-    /// The home refused the token; it was forgotten.
+    /// The home refused the token; it is not said again by itself.
     HomeRefused,
     /// The home confirmed a key.
     HomeConfirmed,

@@ -201,8 +201,12 @@ pub struct Keeper {
     pub log_list_trouble: RefCell<Option<Trouble>>,
     /// What the homes said.
     pub homes: RefCell<BTreeMap<Address, Asked>>,
-    /// The homes that are being asked.
-    pub asking: RefCell<BTreeMap<Address, Promise>>,
+    /// The homes that are being asked, each with its age then.
+    pub asking: RefCell<BTreeMap<Address, (u32, Promise)>>,
+    /// How often the user has set each home, or asked for it by hand.
+    pub home_ages: RefCell<BTreeMap<Address, u32>>,
+    /// One after the other: a home's place and token are written and read together.
+    pub homes_turn: Turn,
     /// The audits that are under way.
     pub auditing: RefCell<BTreeMap<Address, Promise>>,
     /// One after the other: what audits know is read, changed and written as a whole.
@@ -245,6 +249,8 @@ impl Keeper {
             log_list_trouble: RefCell::default(),
             homes,
             asking: RefCell::default(),
+            home_ages: RefCell::default(),
+            homes_turn: Turn::default(),
             auditing: RefCell::default(),
             audit_turn: Turn::default(),
             settings_turn: Turn::default(),
@@ -533,11 +539,12 @@ impl Keeper {
                 let _ = store::save_intermediates(&intermediates).await;
             }
         }
-        for _ in 0..home::TRIES {
+        for tries_left in (0..home::TRIES).rev() {
             match self.home_has_news(address, &report).await {
                 News::None => break,
                 // It may name the certificate from before, for some seconds after a renewal.
-                News::Wait => TimeoutFuture::new(home::BETWEEN).await,
+                News::Wait if tries_left > 0 => TimeoutFuture::new(home::BETWEEN).await,
+                News::Wait => {}
                 News::Other => {
                     let record = self.record(address);
                     Conclusion { report, continuity, promises, .. } = self

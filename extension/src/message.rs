@@ -139,7 +139,7 @@ pub enum Request {
         #[serde(default)]
         keeps_token: bool,
     },
-    /// Asks the home no longer, and forgets the token. What it said stays pinned. Answered with [`Status`].
+    /// Asks the home no longer, and forgets the token and its word. Keys that it confirmed stay pinned. Answered with [`Status`].
     ForgetHome {
         /// Whose home.
         address: Address,
@@ -148,6 +148,9 @@ pub enum Request {
     AskHome {
         /// Whose home.
         address: Address,
+        /// True: with a token that was refused too, because another home refused it.
+        #[serde(default)]
+        again: bool,
     },
     /// The owner lets a version pass that is not to be reached from outside, at their own risk, or takes that back. Answered with [`Status`].
     AcceptRisk {
@@ -155,6 +158,9 @@ pub enum Request {
         address: Address,
         /// False: the gate is shut again.
         is_accepted: bool,
+        /// The date of the table of advisories that the owner was shown.
+        #[serde(default)]
+        table_published: Option<Timestamp>,
     },
     /// Shows that everything works for an address. Answered with [`SelfTest`].
     SelfTest {
@@ -238,8 +244,10 @@ pub struct HomeStatus {
     pub local: Option<String>,
     /// False where the browser was told to take the permission for that place back.
     pub has_permission: bool,
-    /// True where there is a token. The token itself is never sent to a page.
+    /// True where there is a token that it may be asked with. The token itself is never sent to a page.
     pub has_token: bool,
+    /// True where there is one that was refused.
+    pub has_refused_token: bool,
     /// True where it is kept when the browser ends.
     pub keeps_token: bool,
     /// When it was last tried.

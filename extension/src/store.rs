@@ -286,8 +286,9 @@ pub async fn save_token(address: &Address, token: &str, is_kept: bool) -> Result
 /// Forgets the token of a home.
 pub async fn forget_token(address: &Address) -> Result<(), ApiError> {
     let key = token_key(address);
-    api::session_remove(&key).await?;
-    api::local_remove(&key).await
+    // One that cannot be reached keeps nobody from the other.
+    let in_session = api::session_remove(&key).await;
+    api::local_remove(&key).await.and(in_session)
 }
 
 /// Keeps a list of logs that was fetched.

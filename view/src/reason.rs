@@ -3,7 +3,9 @@
 use doorlight::evidence::{Check, Code, Evidence, Outcome};
 use doorlight::findings::Finding;
 use doorlight::report::Report;
+use doorlight::time::Timestamp;
 
+use crate::clock;
 use crate::dom::{Part, paragraph, part};
 use crate::words::{self, Translated};
 
@@ -67,10 +69,16 @@ pub fn of_danger(report: &Report) -> Reason {
             report.evidence.iter().find(|one| one.outcome == Outcome::Fail),
         );
     };
+    // A word from weeks ago is not told as one of now.
+    let told = report.evidence.iter().find(|one| one.code == Code::HomeOtherCertificate).and_then(last_told);
     Reason {
         title: words::word(&format!("danger_{kind}_title")),
-        text: words::word(&format!("danger_{kind}_text")),
+        text: words::with(&format!("danger_{kind}_text"), &[&told.map_or_else(String::new, clock::ago)]),
     }
+}
+
+fn last_told(evidence: &Evidence) -> Option<Timestamp> {
+    evidence.detail.get("last_told")?.as_str()?.parse().ok()
 }
 
 /// What the user is asked to look at.

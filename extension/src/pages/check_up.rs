@@ -6,7 +6,7 @@ use doorlight::findings::{self, Finding, Weight};
 use doorlight::home_assistant::advisory::Advisory;
 use doorlight::text::printable;
 
-use crate::message::{HomeStatus, Request, Status, Watch};
+use crate::message::{HomeStatus, Request, Status, Trouble, Watch};
 
 use super::background::ask;
 use super::button::{Look, button, row};
@@ -54,10 +54,25 @@ fn evidence(status: &Status, home: &HomeStatus) -> Vec<Evidence> {
     evidence
 }
 
+/// What keeps the home from being asked, and waits for the user. Away from home nobody answers, or somebody else: that is no reason to bother anybody.
+fn in_the_way(trouble: &Trouble) -> Option<(Weight, &'static str)> {
+    match trouble.code.as_str() {
+        "home-token-refused" => Some((Weight::Attention, "home_short_refused")),
+        "home-token-missing" => Some((Weight::NotChecked, "home_short_missing")),
+        "home-permission-missing" => Some((Weight::NotChecked, "home_short_permission")),
+        "home-other-account" | "home-other-host" => Some((Weight::Attention, "home_short_other")),
+        _ => None,
+    }
+}
+
 /// One line for the popup: nothing is amiss, or how much is.
 pub fn in_short(status: &Status) -> Option<(Weight, String)> {
     let home = status.home.as_deref()?;
     home.local.as_ref()?;
+    // While it cannot be asked, nothing that it said before makes all well.
+    if let Some((weight, key)) = home.trouble.as_ref().and_then(in_the_way) {
+        return Some((weight, words::word(key)));
+    }
     if home.check_up.is_none() {
         return Some((Weight::NotChecked, words::word("home_short_unknown")));
     }
@@ -71,12 +86,17 @@ pub fn in_short(status: &Status) -> Option<(Weight, String)> {
     })
 }
 
+/// The way to the page.
+pub fn link(address: &Address) -> Part {
+    let url = format!("{}#{address}", browser::own_url("home.html"));
+    part("a").attr("href", &url).text(&words::word("home_short_more"))
+}
+
 /// The same as a line with the way to the page.
 pub fn glance(address: &Address, status: &Status, go: impl Fn(String) + 'static) -> Part {
     let (weight, text) = in_short(status).unwrap_or_else(|| (Weight::Note, words::word("home_short_unset")));
     let url = format!("{}#{address}", browser::own_url("home.html"));
-    let link = part("a").attr("href", &url).text(&words::word("home_short_more"));
-    let link = link.on("click", move |event| {
+    let link = link(address).on("click", move |event| {
         event.prevent_default();
         go(url.clone());
     });
@@ -143,10 +163,11 @@ pub fn blocked(address: &Address, home: &HomeStatus, then: &Then) -> Option<Part
         ("risk_text", "risk_accept", Look::Past)
     };
     let (whose, then) = (address.clone(), then.clone());
+    let table_published = home.check_up.as_ref().map(|check_up| check_up.table_published);
     let decide = button(&words::word(name), look, move || {
         let (whose, then) = (whose.clone(), then.clone());
         async move {
-            let request = Request::AcceptRisk { address: whose, is_accepted: !is_accepted };
+            let request = Request::AcceptRisk { address: whose, is_accepted: !is_accepted, table_published };
             match ask::<Status>(&request).await {
                 Ok(status) => then(status),
                 Err(unanswered) => said::say(&unanswered.in_words()),

@@ -72,6 +72,7 @@ fn show_status(address: &Address, status: &Status) {
             .as_ref()
             .map(|trouble| part("p").class("note").attr("role", "alert").text(&trouble_in_words(trouble))),
     );
+    parts.extend(again_button(address, home, &then));
     let version = home.check_up.as_ref().and_then(|check_up| check_up.version.as_ref());
     parts.extend(version.map(|version| paragraph(&words::with("home_version", &[&version.to_string()]))));
     parts.push(paragraph(&when(home)).class("hint"));
@@ -189,10 +190,29 @@ fn guide() -> Part {
 }
 
 fn ask_button(address: &Address, home: &HomeStatus, then: &Then) -> Part {
+    button_that_asks("home_ask_again", Look::First, false, address, home, then)
+}
+
+/// Where another home has refused the token: the way to try it again in one's own network.
+fn again_button(address: &Address, home: &HomeStatus, then: &Then) -> Option<Part> {
+    home.has_refused_token.then(|| {
+        let again = button_that_asks("home_token_again", Look::Plain, true, address, home, then);
+        row([again]).class("row no-print")
+    })
+}
+
+fn button_that_asks(
+    name: &str,
+    look: Look,
+    again: bool,
+    address: &Address,
+    home: &HomeStatus,
+    then: &Then,
+) -> Part {
     let (whose, then) = (address.clone(), then.clone());
     let local = home.local.clone().unwrap_or_default();
     let needs = !home.has_permission;
-    button(&words::word("home_ask_again"), Look::First, move || {
+    button(&words::word(name), look, move || {
         let place = LocalHome::place(&local, &whose.host).ok().filter(|_| needs);
         let given = place.map(|place| permission::ask_for_place(&place));
         let (whose, then) = (whose.clone(), then.clone());
@@ -202,7 +222,7 @@ fn ask_button(address: &Address, home: &HomeStatus, then: &Then) -> Part {
                 let _ = given.await;
             }
             said::say(&words::word("home_asking"));
-            match ask::<Status>(&Request::AskHome { address: whose }).await {
+            match ask::<Status>(&Request::AskHome { address: whose, again }).await {
                 Ok(status) => finish(&then, status),
                 Err(unanswered) => said::say(&unanswered.in_words()),
             }
