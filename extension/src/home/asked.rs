@@ -1,0 +1,129 @@
+//! What is kept of asking a home, from one start of the browser to the next.
+
+use core::time::Duration;
+
+use doorlight::home_assistant::check_up::{CheckUp, Override};
+use doorlight::time::{DAY, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::Occasion;
+use crate::message::Trouble;
+
+/// A token whose answer was lost rests for so long: it may have been refused, and each refusal counts as a failed login.
+const REST: Duration = DAY;
+
+/// What is kept of asking a home.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// When it was last tried.
+    pub tried: Option<Timestamp>,
+    /// When it last answered.
+    pub answered: Option<Timestamp>,
+    /// Why it did not, or why its word does not count.
+    pub trouble: Option<Trouble>,
+    /// What became of its token.
+    pub token: TokenState,
+    /// What it said about itself.
+    pub check_up: Option<CheckUp>,
+    /// The version that the owner lets pass, with what was known against it then.
+    pub accepted_risk: Option<Override>,
+}
+
+/// What became of the token that the user handed in. The token itself is kept elsewhere: it may be gone with the session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenState {
+    /// None was handed in, or the user took it away.
+    #[default]
+    None,
+    /// It was handed in, and not refused so far.
+    Good,
+    /// It was said then, and there was no answer to it.
+    Said(Timestamp),
+    /// It was refused.
+    Refused,
+}
+
+impl Asked {
+    /// True where the version is not to be reached from outside, whatever the owner says.
+    pub fn is_insecure(&self) -> bool {
+        self.check_up.as_ref().is_some_and(|check_up| check_up.blocks(None))
+    }
+
+    /// True where it keeps the gate shut: the owner does not let it pass, or did so before something new was known against it.
+    pub fn is_blocked(&self) -> bool {
+        self.check_up.as_ref().is_some_and(|check_up| check_up.blocks(self.accepted_risk.as_ref()))
+    }
+}
+
+impl TokenState {
+    /// True where the token may be sent at `at`.
+    pub fn may_be_said(self, occasion: Occasion, at: Timestamp) -> bool {
+        match self {
+            Self::None | Self::Good => true,
+            Self::Said(before) => {
+                let is_automatic = matches!(occasion, Occasion::Due | Occasion::Gate);
+                !is_automatic || before > at || at.since(before) >= REST
+            }
+            Self::Refused => matches!(occasion, Occasion::Again | Occasion::Introduction),
+        }
+    }
+
+    /// Why the home cannot be asked for its certificate, where that is the token's fault.
+    pub fn trouble(self, is_stored: bool) -> Option<Trouble> {
+        let code = match self {
+            Self::Refused => "home-token-refused",
+            Self::Good | Self::Said(_) if !is_stored => "home-token-missing",
+            _ => return None,
+        };
+        Some(Trouble { code: code.into(), detail: String::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Occasion; 5] =
+        [Occasion::Due, Occasion::Gate, Occasion::ByHand, Occasion::Again, Occasion::Introduction];
+
+    #[test]
+    fn a_refused_token_is_said_only_where_the_user_wants_it() {
+        let at = Timestamp::from_secs(1_795_000_000);
+        let said = |state: TokenState, at| ALL.map(|occasion| state.may_be_said(occasion, at));
+        assert_eq!(said(TokenState::Good, at), [true; 5]);
+        assert_eq!(said(TokenState::Refused, at), [false, false, false, true, true]);
+        // One without an answer rests for a day, unless the user asks.
+        let unanswered = TokenState::Said(at);
+        assert_eq!(said(unanswered, at), [false, false, true, true, true]);
+        let a_day_on = at.plus(DAY);
+        assert_eq!(
+            said(unanswered, a_day_on.minus(Duration::from_secs(1))),
+            [false, false, true, true, true]
+        );
+        assert_eq!(said(unanswered, a_day_on), [true; 5]);
+        // A clock that was set back does not make it rest for years.
+        assert_eq!(said(unanswered, at.minus(DAY)), [true; 5]);
+    }
+
+    #[test]
+    fn a_token_that_went_is_missed_and_one_that_never_was_is_not() {
+        let code = |state: TokenState, is_stored| state.trouble(is_stored).map(|trouble| trouble.code);
+        assert_eq!(code(TokenState::None, false), None);
+        assert_eq!(code(TokenState::Good, true), None);
+        let at = Timestamp::from_secs(1_795_000_000);
+        for state in [TokenState::Good, TokenState::Said(at)] {
+            assert_eq!(code(state, false).as_deref(), Some("home-token-missing"));
+        }
+        for is_stored in [false, true] {
+            assert_eq!(code(TokenState::Refused, is_stored).as_deref(), Some("home-token-refused"));
+        }
+    }
+
+    #[test]
+    fn what_was_kept_by_an_older_version_is_read() {
+        let old: Asked = serde_json::from_str(r#"{"tried":1795000000000}"#).expect("an older form");
+        assert_eq!(old.token, TokenState::None);
+    }
+}
