@@ -48,7 +48,7 @@ function prepared(kind, lab, folder, { isStock, hasWatch }) {
     const schemes = kind === "chromium" ? ["*", "ws", "wss"] : ["*"];
     if (!isStock) manifest.host_permissions = schemes.map((scheme) => `${scheme}://${lab.host}/*`);
     if (hasWatch) {
-        manifest.host_permissions.push("http://127.0.0.1/*");
+        manifest.host_permissions.push("http://127.0.0.1/*", "https://127.0.0.1/*");
         manifest.permissions.push("notifications");
     }
     writeFileSync(join(extension, "manifest.json"), JSON.stringify(manifest));

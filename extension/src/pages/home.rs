@@ -72,6 +72,7 @@ fn show_status(address: &Address, status: &Status) {
             .as_ref()
             .map(|trouble| part("p").class("note").attr("role", "alert").text(&trouble_in_words(trouble))),
     );
+    parts.extend(own_certificate(home));
     parts.extend(again_button(address, home, &then));
     let version = home.check_up.as_ref().and_then(|check_up| check_up.version.as_ref());
     parts.extend(version.map(|version| paragraph(&words::with("home_version", &[&version.to_string()]))));
@@ -101,6 +102,19 @@ fn when(home: &HomeStatus) -> String {
         (None, Some(tried)) => words::with("home_never_answered", &[place, &clock::ago(tried)]),
         (None, None) => words::with("home_not_asked", &[place]),
     }
+}
+
+/// A home that answers over https, and whose certificate there is none that the browser knows. Firefox's exception is for that one alone, and a WebSocket of ours goes by
+/// it too; in Chromium one of a worker does not (measured).
+fn own_certificate(home: &HomeStatus) -> Option<Part> {
+    let place = home.local.as_deref().filter(|place| place.starts_with("https://"))?;
+    home.trouble.as_ref().filter(|trouble| trouble.code == "home-unreachable")?;
+    let hint = part("p").class("no-print");
+    if !browser::is_firefox() {
+        return Some(hint.text(&words::word("home_https_chromium")));
+    }
+    let open = part("a").attr("href", place).attr("target", "_blank").attr("rel", "noreferrer").text(place);
+    Some(hint.text(&words::word("home_https_firefox")).then(" ").child(open))
 }
 
 fn form(address: &Address, home: &HomeStatus, then: &Then) -> Part {
