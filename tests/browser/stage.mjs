@@ -93,6 +93,14 @@ async function confirmed(lab, own, { shown }) {
     await shown("gate-version", await gate(own, `${lab.home}/lovelace`));
     await lab.command({ do: "home-assistant", version: "2026.11.1" });
     await own.ask({ ask: "ask-home", address: lab.address });
+    await lab.command({ do: "home-assistant", tokens: {} });
+    await own.ask({ ask: "ask-home", address: lab.address });
+    await shown("home-token-refused", await checkUp());
+    await shown("popup-home-token-refused", await popup(own, `${lab.home}/`));
+    await lab.command({ do: "home-assistant", tokens: { [lab.home_assistant_token]: {} } });
+    await own.ask({ ...set, token: lab.home_assistant_token });
+    await own.ask({ ...set, local: `https://127.0.0.1:${lab.port}` });
+    await shown("home-https", await checkUp());
     await own.ask({ ask: "forget-home", address: lab.address });
 }
 

@@ -87,16 +87,16 @@ pub fn in_short(status: &Status) -> Option<(Weight, String)> {
 }
 
 /// The way to the page.
-pub fn link(address: &Address) -> Part {
+pub fn link(address: &Address, text: &str) -> Part {
     let url = format!("{}#{address}", browser::own_url("home.html"));
-    part("a").attr("href", &url).text(&words::word("home_short_more"))
+    part("a").attr("href", &url).text(&words::word(text))
 }
 
 /// The same as a line with the way to the page.
 pub fn glance(address: &Address, status: &Status, go: impl Fn(String) + 'static) -> Part {
     let (weight, text) = in_short(status).unwrap_or_else(|| (Weight::Note, words::word("home_short_unset")));
     let url = format!("{}#{address}", browser::own_url("home.html"));
-    let link = link(address).on("click", move |event| {
+    let link = link(address, "home_short_more").on("click", move |event| {
         event.prevent_default();
         go(url.clone());
     });

@@ -117,7 +117,7 @@ impl Gate {
     /// Nothing is wrong with the connection: the owner may go on at their own risk.
     fn show_version(&self, address: &Address, status: &Status, report: &Report, mut parts: Vec<Part>) {
         parts.extend(reason::advice(report));
-        parts.push(part("p").child(check_up::link(address)));
+        parts.push(part("p").child(check_up::link(address, "home_title")));
         parts.push(row([leave_button(), self.again_button(address, Look::Plain)]));
         parts.push(self.evidence(address, report));
         parts.extend(status.home.as_deref().and_then(|home| check_up::blocked(address, home, &self.then())));

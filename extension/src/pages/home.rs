@@ -94,7 +94,11 @@ fn show_status(address: &Address, status: &Status) {
 /// When the home was asked, and when it answered.
 fn when(home: &HomeStatus) -> String {
     let place = home.local.as_deref().unwrap_or_default();
+    let is_silent = home.trouble.as_ref().is_some_and(|trouble| trouble.code == "home-unreachable");
     match (home.answered, home.tried) {
+        (Some(answered), Some(tried)) if answered < tried && !is_silent => {
+            words::with("home_last_word", &[place, &clock::ago(answered)])
+        }
         (Some(answered), Some(tried)) if answered < tried => {
             words::with("home_silent_since", &[place, &clock::ago(answered), &clock::ago(tried)])
         }
