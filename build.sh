@@ -176,6 +176,8 @@ test_all() {
     say "format and lints"
     cargo fmt --all --check
     cargo clippy --quiet --workspace --all-targets -- --deny warnings
+    # The fuzzers are a workspace of their own, and go on compiling.
+    cargo check --quiet --locked --manifest-path fuzz/Cargo.toml
     say "licences and advisories"
     deny
     say "the web page's module and its size"
