@@ -98,6 +98,11 @@ pub enum Occasion {
 }
 
 impl Occasion {
+    /// True where somebody has clicked for it.
+    pub fn is_by_user(self) -> bool {
+        !matches!(self, Self::Due | Self::Gate)
+    }
+
     /// How long one conversation may take.
     fn limit(self) -> Duration {
         if self == Self::Gate { HURRIED } else { UNHURRIED }
@@ -110,6 +115,8 @@ enum Unheard {
     Silent,
     /// What answers does not talk as a home does, or refused the token.
     Failed(ConversationError),
+    /// That the token is going to be said could not be written down, so it was not: after a refusal it might be said again and again.
+    NotStored,
     /// Meanwhile the user named another place, or wants it asked no longer.
     Outdated,
 }
@@ -129,17 +136,18 @@ impl Keeper {
         self.homes.borrow().get(address).cloned().unwrap_or_default()
     }
 
-    async fn change_asked(&self, address: &Address, change: impl FnOnce(&mut Asked)) {
+    /// False where that could not be stored.
+    async fn change_asked(&self, address: &Address, change: impl FnOnce(&mut Asked)) -> bool {
         // One that was forgotten while it was asked leaves no trace.
         if !self.kept.borrow().settings.homes.contains_key(address) {
-            return;
+            return true;
         }
         let homes = {
             let mut homes = self.homes.borrow_mut();
             change(homes.entry(address.clone()).or_default());
             homes.clone()
         };
-        let _ = self.noted(store::save_homes(&homes).await);
+        self.noted(store::save_homes(&homes).await).is_ok()
     }
 
     /// Rises whenever the user sets a home or wants it asked no longer: what is heard from one of before counts no longer.
@@ -178,11 +186,11 @@ impl Keeper {
         let kept = self.keep_home(address, &place, token, keeps_token).await;
         self.age_home(address);
         kept.map_err(|error| trouble("not-stored", error))?;
+        self.set_audit_alarm().await;
         let is_new = token.is_some_and(|token| !token.is_empty());
         let asking =
             self.begin_to_ask(address, if is_new { Occasion::Introduction } else { Occasion::ByHand });
         drop(turn);
-        self.set_audit_alarm().await;
         self.decide_after(address, asking).await;
         Ok(())
     }
@@ -298,9 +306,15 @@ impl Keeper {
         let stored = store::load_token(address).await.filter(|_| may_be_said);
         // One that was kept in a form that is none is the same as none.
         let token = stored.and_then(|token| token.parse::<Token>().ok());
-        // Without a token anybody might be the home. Where it is known by its account, that is not enough to ask for.
         let is_known = self.record(address).is_none_or(|record| record.home_account.is_some());
-        (token.is_some() || !is_known).then_some(Start { age, place, token })
+        let may_ask = match (&token, is_known) {
+            (Some(_), true) | (None, false) => true,
+            // Whoever takes the token first is the home from then on: that happens at a click at home, and not wherever the browser is next.
+            (Some(_), false) => occasion.is_by_user(),
+            // Anybody might be the home then.
+            (None, true) => false,
+        };
+        may_ask.then_some(Start { age, place, token })
     }
 
     /// One conversation with a home. The connection is closed with it, however it ends.
@@ -325,8 +339,11 @@ impl Keeper {
                 match step {
                     Step::Wait => {}
                     Step::Say(text) => {
-                        if conversation.is_authenticating() {
-                            self.change_asked(address, |asked| asked.token = TokenState::Said(now())).await;
+                        let said = TokenState::Said(now());
+                        if conversation.is_authenticating()
+                            && !self.change_asked(address, |asked| asked.token = said).await
+                        {
+                            return Err(Unheard::NotStored);
                         }
                         socket.send(Message::Text(text)).await.map_err(|_| Unheard::Silent)?;
                     }
@@ -366,10 +383,16 @@ impl Keeper {
         let report = match talked {
             Ok(report) => report,
             Err(Unheard::Outdated) => return,
+            Err(Unheard::NotStored) => {
+                let not_stored = trouble("not-stored", &start.place);
+                self.change_asked(address, |asked| tried(asked, Some(not_stored))).await;
+                return;
+            }
             Err(Unheard::Silent) => {
                 // What it said before stands: away from home this is how it always ends.
                 let silent = trouble("home-unreachable", &start.place);
-                return self.change_asked(address, |asked| tried(asked, Some(silent))).await;
+                self.change_asked(address, |asked| tried(asked, Some(silent))).await;
+                return;
             }
             Err(Unheard::Failed(error)) => {
                 let is_refused = matches!(error, ConversationError::TokenRefused { .. });

@@ -145,6 +145,30 @@ for (const kind of KINDS) {
             await page.close();
         });
 
+        test("a home that was named while nobody answered is met by its owner's click, and not wherever the browser is next", async () => {
+            await tell({ state: "down" });
+            assert.equal((await set()).home.trouble.code, "home-unreachable");
+            // Somebody in another network who takes every token, and holds the rogue certificate that is presented.
+            await tell({ state: "up" });
+            await tell({ tokens: { [lab.home_assistant_token]: STRANGER }, holds: "A5" });
+            await lab.present("A5");
+            // The gate leaves a home that did not answer alone for twenty seconds.
+            await sleep(20_500);
+            await own.expire();
+            const page = await own.browser.newPage();
+            await go(page, `${lab.home}/lovelace`);
+            await until(() => isAtGate(page));
+            await again();
+            await sleep(500);
+            assert.equal((await tell({})).logins, 0, "the token is not handed to him");
+            assert.equal((await own.status()).light, "attention", "nor is he believed");
+            await page.close();
+            await tell({ tokens: { [lab.home_assistant_token]: {} }, holds: "good" });
+            await lab.present("good");
+            assert.equal((await askHome()).light, "trusted");
+            assert.equal((await tell({})).logins, 1);
+        });
+
         test("another account is taken for the home's in the moment in which the user hands its token in, and in no other", async () => {
             await set();
             const other = { id: "0c".repeat(16), name: "New" };

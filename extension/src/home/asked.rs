@@ -62,10 +62,7 @@ impl TokenState {
     pub fn may_be_said(self, occasion: Occasion, at: Timestamp) -> bool {
         match self {
             Self::None | Self::Good => true,
-            Self::Said(before) => {
-                let is_automatic = matches!(occasion, Occasion::Due | Occasion::Gate);
-                !is_automatic || before > at || at.since(before) >= REST
-            }
+            Self::Said(before) => occasion.is_by_user() || before > at || at.since(before) >= REST,
             Self::Refused => matches!(occasion, Occasion::Again | Occasion::Introduction),
         }
     }
