@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_was_kept_by_an_older_version_is_read() {
-        let old: Asked = serde_json::from_str(r#"{"tried":1795000000000}"#).expect("an older form");
+        let old: Asked = serde_json::from_str(r#"{"tried":"2026-11-22T12:00:00Z"}"#).expect("an older form");
         assert_eq!(old.token, TokenState::None);
     }
 }
