@@ -18,7 +18,12 @@ for (const kind of KINDS) {
             await own?.close();
             lab?.stop();
         });
-        const arrive = (url) => until(async () => (await where(page)) === url, { why: `arriving at ${url}` });
+        // Where the tab stands instead, and what went out, tells a lost form from a slow one and from a driver that lost the tab.
+        const arrive = (url) =>
+            until(async () => (await where(page)) === url, { why: `arriving at ${url}` }).catch(async (cause) => {
+                const sent = (await lab.requests()).map(({ server, method, target }) => `${server} ${method} ${target}`);
+                throw new Error(`${cause.message}; at ${await where(page)}, after ${JSON.stringify(sent)}`, { cause });
+            });
         const text = (id) => until(() => page.evaluate((id) => document.getElementById(id)?.textContent, id));
 
         test("query and fragment arrive through the gate, after a bare probe", async () => {
