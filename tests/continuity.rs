@@ -595,7 +595,7 @@ fn another_home_is_refused_whatever_it_says() {
     assert!(!record.is_from_home(&nobody));
     assert_eq!(record, before);
     // Until the user introduces the other one.
-    let mut cloud = cloud(&home);
+    let cloud = cloud(&home);
     let theirs = told(Some(cloud.clone()), Some(AccountId::of(b"another")));
     assert_eq!(record.meet(&theirs, timestamp(now)), Ok(Heard::Same));
     assert!(record.is_from_home(&theirs));
@@ -606,8 +606,12 @@ fn another_home_is_refused_whatever_it_says() {
     // Who says nothing of who they are is not introduced.
     assert_eq!(record.meet(&nobody, timestamp(now)), Ok(Heard::Nothing(Silence::NotAsked)));
     assert!(record.is_from_home(&theirs));
+    let mut nameless = told(Some(cloud), Some(account()));
+    nameless.account.as_mut().unwrap().id = None;
+    let before = record.clone();
+    assert_eq!(record.meet(&nameless, timestamp(now)), Err(OtherHome::Account));
+    assert_eq!(record, before);
     // A home that was never asked with a token is known by its place alone.
-    cloud.certificate = None;
     assert!(SiteRecord::new(HOST.parse().unwrap()).is_from_home(&nobody));
 }
 
@@ -672,6 +676,29 @@ fn the_home_of_another_address_of_the_cloud_is_another_home() {
     // One that got another name is known by its account still.
     record.home_account = Some(account());
     assert!(record.hear(&told, timestamp(now)).is_err() && record.is_from_home(&told));
+}
+
+#[test]
+fn to_forget_the_home_absolves_no_key() {
+    let logs = LAB.good_logs();
+    let now = beginning();
+    let rogue = issue(&step_of(365), now, &THIEF, Scts::From(&logs));
+    let home = issue(&step_of(90), now, &KEYS[0], Scts::From(&logs));
+    for visits_home in [false, true] {
+        let mut record = record(KeyHabit::Keeps);
+        record.accept(rogue.leaf(), Origin::Seen, timestamp(now));
+        hear(&mut record, &home, now);
+        if visits_home {
+            visit(&world_at(now), &mut record, home.clone(), now);
+        }
+        record.forget_home();
+        let (report, _) = visit(&world_at(now), &mut record, rogue.clone(), now);
+        let wanted = match visits_home {
+            true => (Code::PinNewKey, None, Verdict::Danger),
+            false => (Code::PinFirstSight, None, Verdict::Attention),
+        };
+        assert_eq!(said(&report), wanted);
+    }
 }
 
 #[test]

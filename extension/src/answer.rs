@@ -137,6 +137,9 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
             json(status(keeper, &address, None).await)
         }
         Request::AskHome { address, again } => {
+            if api::is_private() {
+                return json(status(keeper, &address, Some(trouble("home-private", &address))).await);
+            }
             let occasion = if again { Occasion::Again } else { Occasion::ByHand };
             keeper.ask_home_and_decide(&address, occasion).await;
             json(status(keeper, &address, None).await)

@@ -48,10 +48,10 @@ pub mod asked;
 pub use asked::Asked;
 use asked::TokenState;
 
-/// How long one conversation may take in the background.
-const UNHURRIED: Duration = Duration::from_secs(15);
-/// And while somebody waits at the gate: a home that is near answers in a fraction of it.
-const HURRIED: Duration = Duration::from_secs(3);
+/// How long one conversation may take.
+const LIMIT: Duration = Duration::from_secs(15);
+/// How long the gate waits for it: a home that is near answers in a fraction of that.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How often the home is asked while somebody waits at the gate. For some seconds after a renewal it still names the certificate from before.
 pub const TRIES: u32 = 3;
 /// How long it is left alone between two of them, in milliseconds.
@@ -69,6 +69,7 @@ struct Start {
     age: u32,
     place: LocalAddress,
     token: Option<Token>,
+    state: TokenState,
 }
 
 /// What came of asking while somebody waits.
@@ -102,11 +103,6 @@ impl Occasion {
     pub fn is_by_user(self) -> bool {
         !matches!(self, Self::Due | Self::Gate)
     }
-
-    /// How long one conversation may take.
-    fn limit(self) -> Duration {
-        if self == Self::Gate { HURRIED } else { UNHURRIED }
-    }
 }
 
 /// Why nothing was heard from a home.
@@ -119,6 +115,10 @@ enum Unheard {
     NotStored,
     /// Meanwhile the user named another place, or wants it asked no longer.
     Outdated,
+}
+
+fn after(time: Duration) -> TimeoutFuture {
+    TimeoutFuture::new(u32::try_from(time.as_millis()).unwrap_or(u32::MAX))
 }
 
 fn trouble(code: &str, detail: impl ToString) -> Trouble {
@@ -175,6 +175,9 @@ impl Keeper {
         if !self.is_guarded(address) {
             return Err(trouble("not-guarded", address));
         }
+        if api::is_private() {
+            return Err(trouble("home-private", address));
+        }
         let place = LocalHome::place(local, &address.host).map_err(|error| trouble(error.code(), error))?;
         let token = token.map(str::trim);
         if let Some(token) = token.filter(|token| !token.is_empty()) {
@@ -186,12 +189,13 @@ impl Keeper {
         let kept = self.keep_home(address, &place, token, keeps_token).await;
         self.age_home(address);
         kept.map_err(|error| trouble("not-stored", error))?;
-        self.set_audit_alarm().await;
+        let before = self.known_of_home(address);
         let is_new = token.is_some_and(|token| !token.is_empty());
         let asking =
             self.begin_to_ask(address, if is_new { Occasion::Introduction } else { Occasion::ByHand });
         drop(turn);
-        self.decide_after(address, asking).await;
+        self.set_audit_alarm().await;
+        self.decide_after(address, &before, asking).await;
         Ok(())
     }
 
@@ -208,7 +212,11 @@ impl Keeper {
             None => store::forget_token(address).await?,
         }
         let home = LocalHome { local: place.to_string(), keeps_token };
+        let left = self.local_home(address).map(|(place, _)| place);
         self.change_settings(|settings| drop(settings.homes.insert(address.clone(), home))).await?;
+        if let Some(left) = left {
+            self.give_back_place(&left).await;
+        }
         self.change_asked(address, |asked| {
             asked.trouble = None;
             asked.token = match token {
@@ -227,12 +235,12 @@ impl Keeper {
 
     /// Asks a home no longer, and forgets its token and what it said about itself.
     pub async fn forget_home(&self, address: &Address) {
+        let _turn = self.homes_turn.take().await;
         self.age_home(address);
         if self.is_guarded(address) {
             self.change_pins(|pins| pins.known_mut(address).map(SiteRecord::forget_home)).await;
             self.expire(Some(address)).await;
         }
-        let _turn = self.homes_turn.take().await;
         let _ = self.noted(store::forget_token(address).await);
         let local = self.kept.borrow().settings.homes.get(address).cloned();
         if local.is_some() {
@@ -245,6 +253,8 @@ impl Keeper {
         if let Some(place) = local.and_then(|home| LocalHome::place(&home.local, &address.host).ok()) {
             self.give_back_place(&place).await;
         }
+        // Who began to ask meanwhile may not have noticed.
+        self.age_home(address);
         self.set_audit_alarm().await;
     }
 
@@ -302,11 +312,13 @@ impl Keeper {
             self.change_asked(address, |asked| asked.trouble = missing).await;
             return None;
         }
-        let may_be_said = self.asked(address).token.may_be_said(occasion, now());
+        let state = self.asked(address).token;
+        let may_be_said = state.may_be_said(occasion, now());
         let stored = store::load_token(address).await.filter(|_| may_be_said);
         // One that was kept in a form that is none is the same as none.
         let token = stored.and_then(|token| token.parse::<Token>().ok());
-        let is_known = self.record(address).is_none_or(|record| record.home_account.is_some());
+        // Where the pins cannot be read, nothing that it says could be taken over.
+        let is_known = self.record(address)?.home_account.is_some();
         let may_ask = match (&token, is_known) {
             (Some(_), true) | (None, false) => true,
             // Whoever takes the token first is the home from then on: that happens at a click at home, and not wherever the browser is next.
@@ -314,7 +326,7 @@ impl Keeper {
             // Anybody might be the home then.
             (None, true) => false,
         };
-        may_ask.then_some(Start { age, place, token })
+        may_ask.then_some(Start { age, place, token, state })
     }
 
     /// One conversation with a home. The connection is closed with it, however it ends.
@@ -323,7 +335,6 @@ impl Keeper {
         address: &Address,
         start: &Start,
         conversation: &mut Conversation,
-        limit: Duration,
     ) -> Result<HomeReport, Unheard> {
         let mut socket = WebSocket::open(&start.place.websocket_url()).map_err(|_| Unheard::Silent)?;
         let talking = async {
@@ -333,17 +344,21 @@ impl Keeper {
                     Some(Ok(Message::Bytes(_)) | Err(_)) | None => return Err(Unheard::Silent),
                 };
                 let step = conversation.hear(&text).map_err(Unheard::Failed)?;
-                if self.home_age(address) != start.age {
+                let is_outdated = || self.home_age(address) != start.age;
+                if is_outdated() {
                     return Err(Unheard::Outdated);
                 }
                 match step {
                     Step::Wait => {}
                     Step::Say(text) => {
-                        let said = TokenState::Said(now());
-                        if conversation.is_authenticating()
-                            && !self.change_asked(address, |asked| asked.token = said).await
-                        {
-                            return Err(Unheard::NotStored);
+                        if conversation.is_authenticating() {
+                            let said = TokenState::Said(now());
+                            if !self.change_asked(address, |asked| asked.token = said).await {
+                                return Err(Unheard::NotStored);
+                            }
+                            if is_outdated() {
+                                return Err(Unheard::Outdated);
+                            }
                         }
                         socket.send(Message::Text(text)).await.map_err(|_| Unheard::Silent)?;
                     }
@@ -351,8 +366,7 @@ impl Keeper {
                 }
             }
         };
-        let limit = TimeoutFuture::new(u32::try_from(limit.as_millis()).unwrap_or(u32::MAX));
-        match select(core::pin::pin!(talking), limit).await {
+        match select(core::pin::pin!(talking), after(LIMIT)).await {
             Either::Left((result, _)) => result,
             Either::Right(_) => Err(Unheard::Silent),
         }
@@ -366,7 +380,7 @@ impl Keeper {
         let Some(mut start) = self.start_asking(address, occasion, age).await else { return };
         let mut conversation = Conversation::new(start.token.take());
         let tried = now();
-        let talked = self.talk(address, &start, &mut conversation, occasion.limit()).await;
+        let talked = self.talk(address, &start, &mut conversation).await;
         let at = now();
         if self.home_age(address) != start.age {
             return;
@@ -385,7 +399,11 @@ impl Keeper {
             Err(Unheard::Outdated) => return,
             Err(Unheard::NotStored) => {
                 let not_stored = trouble("not-stored", &start.place);
-                self.change_asked(address, |asked| tried(asked, Some(not_stored))).await;
+                self.change_asked(address, |asked| {
+                    tried(asked, Some(not_stored));
+                    asked.token = start.state;
+                })
+                .await;
                 return;
             }
             Err(Unheard::Silent) => {
@@ -447,22 +465,30 @@ impl Keeper {
 
     /// Asks the home, and checks anew where that changed what is known.
     pub async fn ask_home_and_decide(self: &Rc<Self>, address: &Address, occasion: Occasion) {
-        self.decide_after(address, self.ask_home(address, occasion)).await;
+        let before = self.known_of_home(address);
+        self.decide_after(address, &before, self.ask_home(address, occasion)).await;
     }
 
-    async fn decide_after(self: &Rc<Self>, address: &Address, asking: Promise) {
-        // When the home was heard last is no news: a gate that is open stays open.
-        let known = || {
-            let mut record = self.record(address);
-            if let Some(word) = record.as_mut().and_then(|record| record.home.as_mut()) {
-                word.last_told = word.first_told;
-            }
-            (record, self.is_blocked(address))
-        };
-        let before = known();
+    /// What decides over what is open. When the home was heard last is no news, unless its word speaks again: a gate that is open stays open.
+    fn known_of_home(&self, address: &Address) -> (Option<SiteRecord>, bool, bool) {
+        let mut record = self.record(address);
+        let mut is_current = false;
+        if let Some(word) = record.as_mut().and_then(|record| record.home.as_mut()) {
+            is_current = word.is_current(now());
+            word.last_told = word.first_told;
+        }
+        (record, is_current, self.is_blocked(address))
+    }
+
+    async fn decide_after(
+        self: &Rc<Self>,
+        address: &Address,
+        before: &(Option<SiteRecord>, bool, bool),
+        asking: Promise,
+    ) {
         // Asking itself cannot fail.
         let _ = JsFuture::from(asking).await;
-        if before != known() {
+        if *before != self.known_of_home(address) {
             self.expire(Some(address)).await;
             self.check(address).await;
         }
@@ -488,9 +514,13 @@ impl Keeper {
         }
         let word = || Some(self.record(address)?.home?.fingerprint);
         let before = word();
-        // What is under way in the background may take longer than anybody waits here.
-        let waited = TimeoutFuture::new(u32::try_from(HURRIED.as_millis()).unwrap_or(u32::MAX));
-        select(JsFuture::from(self.ask_home(address, Occasion::Gate)), waited).await;
+        let known = self.known_of_home(address);
+        let asking = self.ask_home(address, Occasion::Gate);
+        // It may take longer than anybody waits here; then what comes of it is decided on when it is there.
+        if let Either::Right(_) = select(JsFuture::from(asking.clone()), after(PATIENCE)).await {
+            let (keeper, address) = (Rc::clone(self), address.clone());
+            spawn_local(async move { keeper.decide_after(&address, &known, asking).await });
+        }
         let has_answered = self.asked(address).answered.is_some_and(|answered| answered >= at);
         let is_young = |certificate: &CertificateReport| at.since(certificate.not_before) < RENEWED;
         if word() != before {
@@ -548,7 +578,7 @@ impl Keeper {
     ) -> Result<(), Trouble> {
         let at = now();
         let table = self.asked(address).check_up.map(|check_up| check_up.table_published);
-        if is_accepted && table != shown {
+        if is_accepted && (table.is_none() || table != shown) {
             return Err(trouble("risk-changed", address));
         }
         self.change_asked(address, |asked| {
@@ -579,6 +609,7 @@ impl Keeper {
             return None;
         }
         let asked = self.asked(address);
+        let is_blocked = asked.is_blocked();
         let home = self.kept.borrow().settings.homes.get(address).cloned();
         let place = home.as_ref().and_then(|home| LocalHome::place(&home.local, &address.host).ok());
         let has_permission = match &place {
@@ -586,18 +617,27 @@ impl Keeper {
             None => false,
         };
         let stored = home.is_some() && store::load_token(address).await.is_some();
+        let is_known = self.record(address).is_some_and(|record| record.home_account.is_some());
+        let table = self.believed.borrow().advisories.clone();
+        // Time goes on without an answer: a version grows old, and so does the table.
+        let check_up = match (asked.check_up, table) {
+            (Some(check_up), Some(table)) => Some(check_up.judged_by(&table, now())),
+            (check_up, _) => check_up,
+        };
+        let is_missed = home.is_some() && is_known;
+        let token_trouble = asked.token.trouble(stored, is_missed, now());
         Some(HomeStatus {
             has_permission,
             has_token: stored && asked.token != TokenState::Refused,
             has_refused_token: stored && asked.token == TokenState::Refused,
             keeps_token: home.as_ref().is_some_and(|home| home.keeps_token),
             has_accepted_risk: asked.accepted_risk.is_some(),
-            is_blocked: asked.is_blocked(),
-            trouble: asked.token.trouble(stored).or(asked.trouble),
+            is_blocked,
+            trouble: token_trouble.or(asked.trouble),
             local: home.map(|home| home.local),
             tried: asked.tried,
             answered: asked.answered,
-            check_up: asked.check_up,
+            check_up,
         })
     }
 }

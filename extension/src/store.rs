@@ -278,9 +278,16 @@ pub async fn load_token(address: &Address) -> Option<String> {
 
 /// Keeps the token of a home, for this session or for longer. It is in one place only.
 pub async fn save_token(address: &Address, token: &str, is_kept: bool) -> Result<(), ApiError> {
-    forget_token(address).await?;
-    let entry = json!({token_key(address): token});
-    if is_kept { api::local_set(entry).await } else { api::session_set(entry).await }
+    let key = token_key(address);
+    let entry = json!({&key: token});
+    // Written before the other is removed: a worker that is killed in between loses nothing.
+    if is_kept {
+        api::local_set(entry).await?;
+        api::session_remove(&key).await
+    } else {
+        api::session_set(entry).await?;
+        api::local_remove(&key).await
+    }
 }
 
 /// Forgets the token of a home.

@@ -204,11 +204,16 @@ impl SiteRecord {
         Ok(heard)
     }
 
-    /// The same in the moment in which the user introduces the home, by handing in a token or by saying that it has another account: whoever answers now is known from here on.
+    /// The same in the moment in which the user introduces the home, by handing in a token or, on the command line, by saying that it has another account: whoever answers now is
+    /// known from here on.
     ///
     /// # Errors
-    /// [`OtherHome::Host`]. Nothing has changed then.
+    /// [`OtherHome`]. Nothing has changed then.
     pub fn meet(&mut self, told: &HomeReport, at: Timestamp) -> Result<Heard, OtherHome> {
+        let is_nameless = told.account.as_ref().is_some_and(|account| account.id.is_none());
+        if is_nameless && self.home_account.is_some() {
+            return Err(OtherHome::Account);
+        }
         let known = self.home_account.take();
         let heard = self.hear(told, at);
         // Who does not say who they are, or cannot be the home, takes nobody's place.
@@ -239,14 +244,13 @@ impl SiteRecord {
         }
     }
 
-    /// Forgets what the home told and by which account it is known, and every doubt that rests on it alone. Keys that it has confirmed stay.
+    /// Forgets what the home told and by which account it is known. Keys that it has confirmed stay; those that its word alone has put in doubt go with it: they would be trusted
+    /// again without anybody's word.
     pub fn forget_home(&mut self) {
         self.home = None;
         self.home_account = None;
         if self.entered.is_empty() {
-            for pin in &mut self.pins {
-                pin.doubted = false;
-            }
+            self.pins.retain(|pin| !pin.doubted);
         }
     }
 

@@ -108,7 +108,8 @@ for (const kind of KINDS) {
         test("a token whose answer was lost rests, unless the user asks", async () => {
             await tell({ instead: { auth_invalid: "{\"type\":\"nonsense\"}" } });
             let status = await set({ token: "wrong.token.this" });
-            assert.equal(status.home.trouble.code, "home-out-of-order");
+            assert.equal(status.home.trouble.code, "home-token-resting");
+            await inShort("asked again tomorrow");
             await lab.present("A5");
             await again();
             await own.expire();
@@ -288,6 +289,18 @@ for (const kind of KINDS) {
         });
 
         const skip = kind === "firefox" && "the driver cannot restart Firefox's background";
+        test("a key that the home contradicted is not trusted again when the home is asked no longer", async () => {
+            await lab.present("A5");
+            const seen = await again();
+            await own.ask({ ask: "accept", address: lab.address, sha256: seen.report.certificate.sha256 });
+            assert.equal((await own.status()).light, "trusted", "nobody can know better yet");
+            assert.equal((await set()).light, "danger");
+            await own.ask({ ask: "forget-home", address: lab.address });
+            const status = await again();
+            assert.equal(status.light, "attention");
+            assert.deepEqual(status.report.decided_by, ["pin-first-sight"]);
+        });
+
         test("to start afresh forgets homes and tokens too", { skip }, async () => {
             await set({ keeps_token: true });
             await own.asker.evaluate(() => chrome.storage.local.set({ pins: "{" }));

@@ -62,20 +62,28 @@ impl TokenState {
     pub fn may_be_said(self, occasion: Occasion, at: Timestamp) -> bool {
         match self {
             Self::None | Self::Good => true,
-            Self::Said(before) => occasion.is_by_user() || before > at || at.since(before) >= REST,
+            Self::Said(before) => occasion.is_by_user() || !rests(before, at),
             Self::Refused => matches!(occasion, Occasion::Again | Occasion::Introduction),
         }
     }
 
     /// Why the home cannot be asked for its certificate, where that is the token's fault.
-    pub fn trouble(self, is_stored: bool) -> Option<Trouble> {
+    /// `is_known`: the home was asked with a token before.
+    pub fn trouble(self, is_stored: bool, is_known: bool, at: Timestamp) -> Option<Trouble> {
         let code = match self {
+            Self::None if is_stored || !is_known => return None,
+            _ if !is_stored => "home-token-missing",
             Self::Refused => "home-token-refused",
-            Self::Good | Self::Said(_) if !is_stored => "home-token-missing",
+            Self::Said(before) if rests(before, at) => "home-token-resting",
             _ => return None,
         };
         Some(Trouble { code: code.into(), detail: String::new() })
     }
+}
+
+/// True while a token that was said `before`, and not answered, is not said again by itself.
+fn rests(before: Timestamp, at: Timestamp) -> bool {
+    before <= at && at.since(before) < REST
 }
 
 #[cfg(test)]
@@ -106,16 +114,20 @@ mod tests {
 
     #[test]
     fn a_token_that_went_is_missed_and_one_that_never_was_is_not() {
-        let code = |state: TokenState, is_stored| state.trouble(is_stored).map(|trouble| trouble.code);
-        assert_eq!(code(TokenState::None, false), None);
-        assert_eq!(code(TokenState::Good, true), None);
         let at = Timestamp::from_secs(1_795_000_000);
-        for state in [TokenState::Good, TokenState::Said(at)] {
-            assert_eq!(code(state, false).as_deref(), Some("home-token-missing"));
+        let code = |state: TokenState, is_stored, is_known| {
+            state.trouble(is_stored, is_known, at).map(|trouble| trouble.code)
+        };
+        assert_eq!(code(TokenState::None, false, false), None);
+        assert_eq!(code(TokenState::Good, true, true), None);
+        // A home that is known was asked with one, whatever became of what was kept of that.
+        assert_eq!(code(TokenState::None, false, true).as_deref(), Some("home-token-missing"));
+        for state in [TokenState::Good, TokenState::Said(at), TokenState::Refused] {
+            assert_eq!(code(state, false, false).as_deref(), Some("home-token-missing"));
         }
-        for is_stored in [false, true] {
-            assert_eq!(code(TokenState::Refused, is_stored).as_deref(), Some("home-token-refused"));
-        }
+        assert_eq!(code(TokenState::Refused, true, true).as_deref(), Some("home-token-refused"));
+        assert_eq!(code(TokenState::Said(at), true, true).as_deref(), Some("home-token-resting"));
+        assert_eq!(code(TokenState::Said(at.minus(DAY)), true, true), None);
     }
 
     #[test]

@@ -58,6 +58,7 @@ fn evidence(status: &Status, home: &HomeStatus) -> Vec<Evidence> {
 fn in_the_way(trouble: &Trouble) -> Option<(Weight, &'static str)> {
     match trouble.code.as_str() {
         "home-token-refused" => Some((Weight::Attention, "home_short_refused")),
+        "home-token-resting" => Some((Weight::NotChecked, "home_short_resting")),
         "home-token-missing" => Some((Weight::NotChecked, "home_short_missing")),
         "home-permission-missing" => Some((Weight::NotChecked, "home_short_permission")),
         "home-other-account" | "home-other-host" => Some((Weight::Attention, "home_short_other")),

@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use doorlight::address::Address;
+use doorlight::time::Timestamp;
 
 use crate::message::{HomeStatus, Request, Status};
 use crate::settings::LocalHome;
@@ -47,10 +48,14 @@ fn show_status(address: &Address, status: &Status) {
     };
     let then: Then = {
         let address = address.clone();
-        Rc::new(move |status: Status| show_status(&address, &status))
+        Rc::new(move |status: Status| {
+            show_status(&address, &status);
+            // The button that was pressed is gone.
+            by_id("heading").focus();
+        })
     };
     let mut parts = vec![
-        part("h1").text(&words::word("home_title")),
+        part("h1").attr("id", "heading").attr("tabindex", "-1").text(&words::word("home_title")),
         part("p").class("whose").child(part("bdi").class("host").text(address.host.as_str())),
     ];
     parts.extend(status.trouble.as_ref().map(|one| paragraph(&trouble_in_words(one)).class("note")));
@@ -136,6 +141,7 @@ fn form(address: &Address, home: &HomeStatus, then: &Then) -> Part {
         .child(keeps.clone())
         .child(part("label").attr("for", "home-keeps").text(&words::word("home_keep_label")));
     let (fields, whose, then) = ((place.clone(), token.clone()), address.clone(), then.clone());
+    let before = home.answered;
     let go = button(&words::word("home_ask_first"), Look::First, move || {
         let keeps_token = keeps.is_checked();
         // The browser's question has to be put inside the click.
@@ -143,12 +149,12 @@ fn form(address: &Address, home: &HomeStatus, then: &Then) -> Part {
             LocalHome::place(&fields.0.value(), &whose.host).map(|place| permission::ask_for_place(&place));
         let (fields, whose, then) = (fields.clone(), whose.clone(), then.clone());
         async move {
-            let (place, token) = fields;
+            let (place, token) = &fields;
             place.forgive();
             token.forgive();
             match asked {
                 Ok(given) => match given.await {
-                    Ok(true) => set(&whose, &place, &token, keeps_token, &then).await,
+                    Ok(true) => set(&whose, &fields, keeps_token, before, &then).await,
                     Ok(false) => said::say(&words::word("permission_denied")),
                     Err(error) => {
                         place.complain(&words::with("permission_failed", &[&browser::reason(&error)]));
@@ -172,7 +178,13 @@ fn form(address: &Address, home: &HomeStatus, then: &Then) -> Part {
         .child(row([go]))
 }
 
-async fn set(address: &Address, place: &Field, token: &Field, keeps_token: bool, then: &Then) {
+async fn set(
+    address: &Address,
+    (place, token): &(Field, Field),
+    keeps_token: bool,
+    before: Option<Timestamp>,
+    then: &Then,
+) {
     let typed = token.value();
     let request = Request::SetHome {
         address: address.clone(),
@@ -187,14 +199,16 @@ async fn set(address: &Address, place: &Field, token: &Field, keeps_token: bool,
                 token.complain(&trouble_in_words(trouble))
             }
             Some(trouble) => place.complain(&trouble_in_words(trouble)),
-            None => finish(then, status),
+            None => finish(then, status, before),
         },
         Err(unanswered) => said::say(&unanswered.in_words()),
     }
 }
 
-fn finish(then: &Then, status: Status) {
-    let has_answered = status.home.as_deref().is_some_and(|home| home.trouble.is_none());
+/// `before`: when the home had answered last.
+fn finish(then: &Then, status: Status, before: Option<Timestamp>) {
+    let has_answered =
+        status.home.as_deref().is_some_and(|home| home.trouble.is_none() && home.answered > before);
     then(status);
     said::say_briefly(&words::word(if has_answered { "home_asked" } else { "home_asked_in_vain" }));
 }
@@ -229,7 +243,7 @@ fn button_that_asks(
 ) -> Part {
     let (whose, then) = (address.clone(), then.clone());
     let local = home.local.clone().unwrap_or_default();
-    let needs = !home.has_permission;
+    let (needs, before) = (!home.has_permission, home.answered);
     button(&words::word(name), look, move || {
         let place = LocalHome::place(&local, &whose.host).ok().filter(|_| needs);
         let given = place.map(|place| permission::ask_for_place(&place));
@@ -241,7 +255,7 @@ fn button_that_asks(
             }
             said::say(&words::word("home_asking"));
             match ask::<Status>(&Request::AskHome { address: whose, again }).await {
-                Ok(status) => finish(&then, status),
+                Ok(status) => finish(&then, status, before),
                 Err(unanswered) => said::say(&unanswered.in_words()),
             }
         }
