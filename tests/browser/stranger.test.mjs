@@ -142,7 +142,7 @@ for (const kind of KINDS) {
             assert.deepEqual(asked, []);
             await inShort("hand its token in again");
             const page = await own.page(`home.html#${lab.address}`);
-            await until(() => page.evaluate(() => document.querySelector("[role=alert]")?.innerText.includes("went with the last session")));
+            await until(() => page.evaluate(() => document.querySelector("[role=alert]")?.innerText.includes("its token is gone")));
             await page.close();
         });
 
