@@ -327,7 +327,7 @@ for (const kind of KINDS) {
             await lab.command({ do: "heal" });
             await it.ago(HOUR);
             await it.fire();
-            await until(async () => (await own.status()).light === "trusted", { within: 20_000, why: "healing by itself" });
+            await until(async () => (await own.status()).light === "trusted", { why: "healing by itself" });
             assert.ok(codes(await own.status()).includes("inclusion-proven"));
             await until(async () => (await where(page)) === `${lab.home}/frame?secret`, { why: "the tab going on by itself" });
             await page.close();
@@ -340,7 +340,7 @@ for (const kind of KINDS) {
             await lab.command({ do: "heal" });
             await it.ago(HOUR);
             await own.expire();
-            await until(async () => (await it.again()).light === "trusted", { within: 20_000, every: 1000, why: "the next check proving it" });
+            await until(async () => (await it.again()).light === "trusted", { every: 1000, why: "the next check proving it" });
             await it.change({ requires_proof: false });
             await lab.present("good");
             assert.equal((await it.again()).light, "trusted");

@@ -16,8 +16,8 @@ export const PATHS = {
 
 export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-/** Waits until `what()` is truthy, and returns it. */
-export async function until(what, { within = 10_000, every = 50, why = what } = {}) {
+/** Waits until `what()` is truthy, and returns it. Patient: a slow machine is no failure, and what is quick costs no more. */
+export async function until(what, { within = 30_000, every = 50, why = what } = {}) {
     const end = Date.now() + within;
     for (;;) {
         const value = await Promise.resolve()

@@ -65,7 +65,7 @@ for (const kind of KINDS) {
 
         test("a login is typed and sent", async () => {
             await go(page, `${lab.home}/auth/plain?client=1`);
-            await page.waitForSelector("input[name=password]", { timeout: 5000 });
+            await page.waitForSelector("input[name=password]", { timeout: 30_000 });
             await lab.clear();
             await page.type("input[name=username]", "user");
             await page.type("input[name=password]", "pass word");

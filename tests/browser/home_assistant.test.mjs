@@ -155,10 +155,10 @@ for (const kind of KINDS) {
             const status = await until(async () => {
                 const status = await own.status();
                 return status.light === "danger" && status;
-            }, { within: 20_000, why: "Danger" });
+            }, { why: "Danger" });
             assert.equal(code(status, "home"), "home-other-certificate");
             assert.match(code(status, "pin"), /^pin-new-key/);
-            await until(() => page.evaluate(() => document.body.innerText.includes("your home says this is not its certificate")), { within: 20_000 });
+            await until(() => page.evaluate(() => document.body.innerText.includes("your home says this is not its certificate")));
             assertOnlyProbes(await lab.requests());
             await page.close();
         });

@@ -201,7 +201,7 @@ for (const kind of KINDS) {
                     await own.killWorker();
                     await visit;
                     if (name === "good") {
-                        await until(async () => (await where(page)) === url, { within: 20_000, why: `arriving, killed after ${delay} ms` }).catch(async (error) => {
+                        await until(async () => (await where(page)) === url, { why: `arriving, killed after ${delay} ms` }).catch(async (error) => {
                             const shown = await page.evaluate(() => document.body.innerText.slice(0, 500) + document.body.dataset.answer);
                             throw new Error(`${error.message}: ${await where(page)}: ${shown}`);
                         });

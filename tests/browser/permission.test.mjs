@@ -2,6 +2,7 @@
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { startLab } from "./lab.mjs";
 import { KINDS, launch, sleep, until } from "./browser.mjs";
 
@@ -12,7 +13,7 @@ describe("the permission prompt, in a window", () => {
     let screen;
     before(async () => {
         screen = spawn("Xvfb", [DISPLAY, "-screen", "0", "1280x900x24"], { stdio: "ignore" });
-        await sleep(1000);
+        await until(() => existsSync(`/tmp/.X11-unix/X${DISPLAY.slice(1)}`), { why: "the screen" });
         process.env.DISPLAY = DISPLAY;
     });
     after(() => {
@@ -34,15 +35,17 @@ describe("the permission prompt, in a window", () => {
                 await button.click();
                 await sleep(1500);
                 assert.deepEqual((await granted()).origins, [], "nothing before the answer");
-                // Firefox: the prompt's button has a key of its own. Chromium: the first button is Deny, the second Allow.
-                if (kind === "firefox") press("alt+a");
-                else press("Tab", "Return");
-                await until(async () => (await granted()).origins.length > 0, { within: 8000, why: "the permission" }).catch(
-                    async (error) => {
-                        if (process.env.DOORLIGHT_PICTURES) execFileSync("import", ["-window", "root", `${process.env.DOORLIGHT_PICTURES}/prompt-${kind}.png`]);
-                        throw error;
-                    },
-                );
+                // Nothing tells when the prompt is up, so the keys are pressed until they met it. Firefox: the prompt's button has a key of its own, which goes by
+                // way of the page. Chromium: the first button is Deny, the second Allow; the page does nothing with these keys.
+                if (kind === "chromium") await page.evaluate(() => addEventListener("keydown", (event) => event.preventDefault(), true));
+                const answer = async () => {
+                    press(...(kind === "firefox" ? ["alt+a"] : ["Tab", "Return"]));
+                    return until(async () => (await granted()).origins.length > 0, { within: 5000 });
+                };
+                await until(answer, { why: "the permission" }).catch((error) => {
+                    if (process.env.DOORLIGHT_PICTURES) execFileSync("import", ["-window", "root", `${process.env.DOORLIGHT_PICTURES}/prompt-${kind}.png`]);
+                    throw error;
+                });
                 const schemes = kind === "chromium" ? ["*", "ws", "wss"] : ["*"];
                 assert.deepEqual((await granted()).origins.sort(), schemes.map((scheme) => `${scheme}://${lab.host}/*`));
                 await until(async () => (await own.status()).is_guarded, { why: "guarded" });

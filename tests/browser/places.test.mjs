@@ -170,7 +170,7 @@ for (const kind of KINDS) {
             await page.keyboard.type("secret");
             assert.ok((await fields()).every(({ value }) => !value));
             await lab.command({ do: "unhang" });
-            await until(() => page.evaluate(() => !document.querySelector("doorlight-veil")), { within: 15000 });
+            await until(() => page.evaluate(() => !document.querySelector("doorlight-veil")));
             assert.ok((await fields()).filter(({ name }) => name !== "late").every(({ disabled }) => !disabled));
         });
 
@@ -244,7 +244,7 @@ for (const kind of KINDS) {
             await until(async () => (await own.action(lab.home)).every(({ badge }) => badge !== "✓"));
             await lab.command({ do: "up" });
             await page.evaluate(() => window.dispatchEvent(new Event("online"))).catch(() => {});
-            await until(async () => (await own.status()).light === "trusted", { within: 15_000 });
+            await until(async () => (await own.status()).light === "trusted");
         });
     });
 

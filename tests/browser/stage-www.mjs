@@ -17,10 +17,8 @@ export async function everyStateOfTheWebPage(lab, it, show) {
     await it.give("-----BEGIN CERTIFICATE-----\nMIIB");
     await show("www-error", it);
 
-    await it.choose(lab.roots, "roots.pem", "#own-roots input");
-    await until(async () => (await it.said()).startsWith("Added: 2"));
-    await it.choose(lab.logList, "log_list.json", "#own-list input");
-    await until(async () => (await it.said()).startsWith("A list of your own"));
+    await it.hears("Added: 2", () => it.choose(lab.roots, "roots.pem", "#own-roots input"));
+    await it.hears("A list of your own", () => it.choose(lab.logList, "log_list.json", "#own-list input"));
     await it.fill("#cert-spotter", lab.monitors.cert_spotter);
     await it.fill("#crt-sh", lab.monitors.crt_sh);
     await it.give(chain("good"));
@@ -30,8 +28,7 @@ export async function everyStateOfTheWebPage(lab, it, show) {
     await it.give(chain("A16-markup"));
     await show("www-hostile", it);
     await it.fill("#given", pins);
-    await it.press("Check");
-    await until(async () => (await it.said()).startsWith("Pins taken over"));
+    await it.hears("Pins taken over", () => it.press("Check"));
     await it.give(chain("A5"));
     await show("www-danger", it);
     await it.give(chain("good"));

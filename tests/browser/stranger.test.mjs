@@ -239,21 +239,19 @@ for (const kind of KINDS) {
         test("one who does not answer holds nobody up, and what was begun before a change counts no longer", async () => {
             await set();
             await tell({ state: "hang" });
-            const slow = askHome();
+            let isOver = false;
+            const slow = askHome().finally(() => (isOver = true));
             await sleep(300);
             await lab.present("A5");
-            const began = Date.now();
             await own.expire();
             const page = await own.browser.newPage();
             await go(page, `${lab.home}/lovelace`);
-            await until(async () => (await own.status()).light === "danger", { within: 9000 });
-            assert.ok(Date.now() - began < 9000, "the gate does not wait for the other's end");
+            await until(async () => isOver || (await own.status()).light === "danger");
+            assert.equal(isOver, false, "the gate does not wait for the other's end");
             await page.close();
             await lab.present("good");
             await tell({ state: "up", version: "2025.4.3" });
-            const before = Date.now();
             const status = await set();
-            assert.ok(Date.now() - before < 8000);
             assert.deepEqual([status.home.trouble, status.home.check_up.version, status.light], [null, "2025.4.3", "trusted"]);
             await slow;
             const later = await own.status();

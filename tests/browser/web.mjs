@@ -6,12 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PATHS, until } from "./browser.mjs";
 
-/** Runs in the page before anything else: notes what the policy refused, what was saved, and how long it took to get ready. */
+/** Runs in the page before anything else: notes what the policy refused, what was saved and said, and how long it took to get ready. */
 function note() {
     globalThis.violations = [];
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, sample }) =>
         violations.push([violatedDirective, blockedURI, sourceFile, sample].join(" ")),
     );
+    globalThis.heard = [];
+    new MutationObserver(() => {
+        const said = document.querySelector("#said")?.textContent;
+        if (said && said !== heard.at(-1)) heard.push(said);
+    }).observe(document, { subtree: true, childList: true, characterData: true });
     globalThis.saved = [];
     const create = URL.createObjectURL.bind(URL);
     URL.createObjectURL = (blob) => {
@@ -113,7 +118,14 @@ export async function openPage(own, url, { waits = true } = {}) {
         },
         complaint: () => it.text("#given-complaint"),
         light: () => tab.evaluate(() => document.querySelector("#result .head")?.className.replace("head ", "") ?? ""),
-        said: () => it.text("#said"),
+        /** Does it, and waits until the page has said something that starts so: good news goes by itself after a while, and may be gone before anybody looks. */
+        async hears(start, act) {
+            await tab.evaluate(() => void (heard.length = 0));
+            await act();
+            await until(() => tab.evaluate((start) => heard.some((said) => said.startsWith(start)), start), { why: start }).catch(async (error) => {
+                throw new Error(`${error.message}: ${JSON.stringify(await tab.evaluate(() => heard))} / ${await it.complaint()}`, { cause: error });
+            });
+        },
         /** The last file that was saved, after a press on the button of this name. */
         async save(name) {
             const before = await tab.evaluate(() => saved.length);
