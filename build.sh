@@ -16,7 +16,7 @@ usage() {
 ./build.sh package              both packages of the extension and the web page, in target/package
 ./build.sh bench                speed and size, as ratios against pkijs, OpenSSL and a browser without the extension
 ./build.sh soak [MINUTES]       a long day in each browser, thirty minutes each
-./build.sh screenshots          the pictures in docs/images
+./build.sh screenshots          every page in every state, in target/pictures; those that the README shows go to docs/images
 ./build.sh fuzz [MINUTES]       the fuzzers, ten minutes each
 ./build.sh codes                make docs/codes.md from the table of codes
 ./build.sh renew samples        new certificates for the web page to try
@@ -128,6 +128,17 @@ test_home() {
     tests/home/record --check
     DOORLIGHT_REAL_HOME=1 node --test --test-concurrency=1 --test-reporter=spec tests/home/*.test.mjs tests/browser/home_assistant.test.mjs
     say "all green with Home Assistant $("$DOORLIGHT_HOME_ASSISTANT" --version)"
+}
+
+# Of some hundred pictures, the repository holds those that the README shows.
+screenshots() {
+    local picture
+    rm -rf target/pictures
+    node tests/browser/screenshots.mjs target/pictures
+    node tests/browser/screenshots-www.mjs target/pictures
+    for picture in $(grep --only-matching 'docs/images/[a-z0-9-]*\.png' README.md | sort --unique); do
+        cp "target/pictures/${picture##*/}" "$picture"
+    done
 }
 
 # The same bytes from the same sources: files in order, with one date, without anything of this machine.
@@ -257,7 +268,7 @@ case $command in
     test-home) build_for_browsers; test_home ;;
     package) package ;;
     soak) build_for_browsers; for browser in chromium firefox; do node tests/browser/soak.mjs "${1:-30}" "$browser"; done ;;
-    screenshots) build_for_browsers; node tests/browser/screenshots.mjs docs/images; node tests/browser/screenshots-www.mjs docs/images ;;
+    screenshots) build_for_browsers; screenshots ;;
     bench) setup_rust; setup_wasm; need chromium=chromium /usr/include/openssl/ssl.h=libssl-dev; bench/run "$@"; build_for_browsers; node bench/extension.mjs; node bench/www.mjs ;;
     fuzz) setup_rust; fuzz/run "$@" ;;
     codes) setup_rust; cargo run --quiet --bin doorlight -- codes >docs/codes.md.new; mv docs/codes.md.new docs/codes.md ;;

@@ -65,12 +65,17 @@ impl Gate {
         }
     }
 
-    /// What happens after the user did something: the gate is asked again.
+    /// What happens after the user did something: the gate is asked again, and it is said what went wrong.
     fn then(&self) -> Then {
         let gate = self.clone();
-        Rc::new(move |_| {
+        Rc::new(move |status: Status| {
             let gate = gate.clone();
-            wasm_bindgen_futures::spawn_local(async move { gate.enter().await });
+            wasm_bindgen_futures::spawn_local(async move {
+                gate.enter().await;
+                if let Some(trouble) = &status.trouble {
+                    said::say(&trouble_in_words(trouble));
+                }
+            });
         })
     }
 

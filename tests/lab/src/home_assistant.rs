@@ -72,6 +72,7 @@ pub struct Told {
     /// For [`crate::control`]: whether it is there.
     pub state: Option<Presence>,
     /// Frames to send instead of the true ones, as they are but for `$id`: by `auth_required`, `auth_ok`, `auth_invalid` or the type of a command.
+    /// An empty one is not sent: the answer is lost.
     /// The empty object takes them all back.
     pub instead: Option<BTreeMap<String, String>>,
     /// Counts from zero, and bans nobody any more.
@@ -361,7 +362,8 @@ impl HomeAssistant {
         truth: Value,
     ) -> tungstenite::Result<()> {
         let instead = self.lock().instead.get(kind).map(|text| text.replace("$id", &id.to_string()));
-        socket.send(Message::text(instead.unwrap_or_else(|| truth.to_string())))
+        let text = instead.unwrap_or_else(|| truth.to_string());
+        if text.is_empty() { Ok(()) } else { socket.send(Message::text(text)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -189,6 +189,10 @@ fn it_holds_what_the_home_presents_until_it_is_told_otherwise() {
     driver.tell(json!({"instead": {"auth_required": "{\"type\":\"<b>\"}", "cloud/status": "[$id]"}}));
     assert_eq!(hear(&mut driver.local()), json!({"type": "<b>"}));
     assert_eq!(driver.ask("cloud/status"), json!([1]));
+    driver.tell(json!({"instead": {"auth_required": "", "auth_invalid": "{}"}}));
+    let mut silent = driver.local();
+    silent.send(json!({"type": "auth", "access_token": "nobody's"}).to_string().into()).unwrap();
+    assert_eq!(hear(&mut silent), json!({}), "what is empty is not sent");
     driver.tell(json!({"instead": {}}));
     assert_eq!(driver.ask("cloud/status")["success"], true);
     let seen = driver.command(json!({"do": "requests"}));

@@ -16,3 +16,16 @@ self.addEventListener("fetch", event => {
     );
   }
 });
+
+// Looks for a newer worker as often as it is told, as browsers do by themselves at any moment.
+let left = 0;
+self.addEventListener("message", event => {
+  left = event.data;
+  const look = async () => {
+    while (left-- > 0) {
+      await self.registration.update().catch(() => {});
+      await new Promise(done => setTimeout(done, 500));
+    }
+  };
+  event.waitUntil(look());
+});
