@@ -188,6 +188,10 @@ export async function go(page, url, { within = 8000 } = {}) {
     isDone = true;
 }
 
+/** Leaves what a tab shows. Where that goes somewhere by itself at the same moment, Firefox's driver gives up: then once more. */
+export const leave = (page, to = "about:blank") =>
+    until(async () => Boolean(await page.goto(to, { timeout: 8000 })) || (await where(page)) === to, { why: `leaving for ${to}` });
+
 /** True for a tab that stands at the gate. */
 export const isAtGate = async (page) => (await where(page)).includes("/gate.html");
 

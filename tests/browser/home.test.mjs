@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
 import { startLab } from "./lab.mjs";
 import { assertNothingOfTheUsers } from "./asserts.mjs";
-import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
+import { KINDS, go, isAtGate, launch, leave, sleep, until, where } from "./browser.mjs";
 
 for (const kind of KINDS) {
     describe(`the good home in ${kind}`, () => {
@@ -42,7 +42,7 @@ for (const kind of KINDS) {
         });
 
         test("a link on another site arrives", async () => {
-            await page.goto("about:blank");
+            await leave(page);
             await own.expire();
             const url = `${lab.home}/echo?from=link#there`;
             await go(page, `${lab.elsewhere}/link?to=${encodeURIComponent(url)}`);
@@ -77,7 +77,7 @@ for (const kind of KINDS) {
         });
 
         test("a form from another site is held and passes (Firefox), or is told to be lost (Chromium)", async () => {
-            await page.goto("about:blank");
+            await leave(page);
             await own.expire();
             await lab.clear();
             const to = encodeURIComponent(`${lab.home}/echo`);
@@ -119,7 +119,7 @@ for (const kind of KINDS) {
             const { light, open_until } = await own.status();
             // The open tab was checked again at once; without one it stays dark.
             assert.ok(light === "trusted" ? open_until : !open_until);
-            await page.goto("about:blank");
+            await leave(page);
             for (const tab of await own.browser.pages()) if ((await where(tab)).startsWith(lab.home)) await tab.close();
             await own.expire();
             assert.equal((await own.status()).light, "unchecked");

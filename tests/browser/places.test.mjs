@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startLab } from "./lab.mjs";
 import { assertOnlyProbes } from "./asserts.mjs";
-import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
+import { KINDS, go, isAtGate, launch, leave, sleep, until, where } from "./browser.mjs";
 
 for (const kind of KINDS) {
     describe(`pages and connections in ${kind}`, () => {
@@ -83,7 +83,7 @@ for (const kind of KINDS) {
             await good();
             const page = await open("/worker");
             await until(() => page.evaluate(() => document.body.dataset.worker === "ready"));
-            await page.goto("about:blank");
+            await leave(page);
             await lab.present("A5");
             await own.expire();
             await lab.clear();
@@ -102,7 +102,7 @@ for (const kind of KINDS) {
             // Firefox's worker looks again and again by itself. Chromium lets a worker do so twice a minute at most, but does it for the driver.
             const tell = (page, times) => page.evaluate((times) => navigator.serviceWorker.controller.postMessage(times), times);
             if (kind === "firefox") await tell(page, 1000);
-            await page.goto("about:blank");
+            await leave(page);
             const driver = kind === "chromium" ? await page.createCDPSession() : null;
             await driver?.send("ServiceWorker.enable");
             const look = () => driver?.send("ServiceWorker.updateRegistration", { scopeURL: `${lab.home}/` });
@@ -128,7 +128,7 @@ for (const kind of KINDS) {
             await good();
             const page = await open("/worker");
             await until(() => page.evaluate(() => document.body.dataset.worker === "ready"));
-            await page.goto("about:blank");
+            await leave(page);
             await own.expire();
             await go(page, `${lab.home}/worker#x`);
             await until(async () => (await where(page)) === `${lab.home}/worker#x`);
@@ -139,7 +139,7 @@ for (const kind of KINDS) {
             await good();
             const page = await open("/worker");
             await until(() => page.evaluate(() => document.body.dataset.worker === "ready"));
-            await page.goto("about:blank");
+            await leave(page);
             await own.expire();
             await lab.command({ do: "down" });
             await go(page, `${lab.home}/auth/authorize`);
@@ -153,7 +153,7 @@ for (const kind of KINDS) {
         test("A13: out of the back/forward cache the page is covered until the verdict", async () => {
             await good();
             const page = await open("/bfcache");
-            await page.goto(`${lab.elsewhere}/link`);
+            await leave(page, `${lab.elsewhere}/link`);
             await lab.present("A5");
             await own.expire();
             await lab.clear();
@@ -166,7 +166,7 @@ for (const kind of KINDS) {
             await good();
             const page = await open("/bfcache");
             await page.evaluate(() => (document.body.dataset.mark = "kept"));
-            await page.goto(`${lab.elsewhere}/link`);
+            await leave(page, `${lab.elsewhere}/link`);
             await own.expire();
             await Promise.race([page.goBack({ timeout: 4000 }).catch(() => {}), sleep(4000)]);
             await until(async () => (await where(page)) === `${lab.home}/bfcache`);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { startLab } from "../browser/lab.mjs";
 import { HomeAssistant, logInOn, whoIsIn } from "../browser/home_assistant.mjs";
 import { assertOnlyProbes } from "../browser/asserts.mjs";
-import { KINDS, go, isAtGate, launch, sleep, until, where } from "../browser/browser.mjs";
+import { KINDS, go, isAtGate, launch, leave, sleep, until, where } from "../browser/browser.mjs";
 
 for (const kind of KINDS) {
     describe(`the real frontend in ${kind}`, () => {
@@ -50,7 +50,7 @@ for (const kind of KINDS) {
         test("on the second visit, out of the worker, it is in again after a new check", async () => {
             const isActive = () => page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).some(({ active }) => active?.state === "activated"));
             await until(isActive, { within: 60_000, why: "the worker is there" });
-            await page.goto("about:blank");
+            await leave(page);
             await own.expire();
             await lab.clear();
             await go(page, `${lab.home}/lovelace/0`);
@@ -62,7 +62,7 @@ for (const kind of KINDS) {
         });
 
         test("out of the worker with somebody in between, it stays behind the gate", async () => {
-            await page.goto("about:blank");
+            await leave(page);
             await lab.present("A5");
             await own.expire();
             await lab.clear();
