@@ -16,11 +16,13 @@ use serde_json::Value;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::api;
+use crate::believed::Believed;
 use crate::events::address_of;
 use crate::gate;
 use crate::home::Occasion;
 use crate::journal::Event;
-use crate::keeper::{Believed, Keeper, asks_for_key, last_chain};
+use crate::keeper::Keeper;
+use crate::keeper::check::{asks_for_key, last_chain};
 use crate::light;
 use crate::log_list;
 use crate::message::{Exported, Light, Overview, Passage, Request, SelfTest, SelfTestStep, Status, Trouble};

@@ -11,23 +11,24 @@
 //!
 //! Private windows have a background of their own in Chromium, which leaves audits to the other one.
 
+mod proof;
+mod shown;
+
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use doorlight::address::{Address, Host};
-use doorlight::authority;
 use doorlight::certificate::Certificate;
 use doorlight::ct::monitor::{Sources, look_up};
-use doorlight::ct::publication::{self, History, Kept, Promises, PublicationReport};
-use doorlight::evidence::{Check, Evidence, Outcome};
+use doorlight::ct::publication::{self, Promises};
+use doorlight::evidence::{Check, Evidence};
 use doorlight::fingerprint::CertificateSha256;
-use doorlight::issuance::{Class, Issuance};
+use doorlight::issuance::Issuance;
 use doorlight::report::Report;
 use doorlight::site::SiteRecord;
 use doorlight::text::printable;
 use doorlight::time::{DAY, Timestamp};
-use doorlight::timeline::Timeline;
 use doorlight::watch::{self, WatchRecord};
 use doorlight_browser::now;
 use js_sys::Promise;
@@ -35,12 +36,14 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
+pub use self::proof::Proof;
 use crate::api;
 use crate::gate;
 use crate::journal::Event;
-use crate::keeper::{Keeper, last_chain};
+use crate::keeper::Keeper;
+use crate::keeper::check::last_chain;
 use crate::log_list;
-use crate::message::{Alarm, Needs, Watch};
+use crate::message::Needs;
 use crate::network::{Network, pattern};
 use crate::settings::{Consent, LocalHome, Settings};
 use crate::store;
@@ -59,10 +62,6 @@ const HURRIED: (Duration, Duration) = (Duration::from_secs(3), Duration::from_se
 const PAUSE: Duration = Duration::from_secs(60);
 /// More new issuances than this are told in one notification.
 const MAX_NOTIFICATIONS: usize = 3;
-/// The most names of a certificate that are shown.
-const MAX_NAMES: usize = 8;
-/// The most alarms that a page is sent.
-const MAX_ALARMS: usize = 100;
 
 /// What the audits of an address have found. Small: it is read at every start of the background.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -74,27 +73,6 @@ pub struct Audited {
     pub watch: Vec<Evidence>,
     /// When the monitors are asked again.
     pub due: Option<Timestamp>,
-}
-
-/// What the logs proved about one certificate.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Proof {
-    /// Which.
-    pub certificate: CertificateSha256,
-    /// When the look at them ended.
-    pub at: Timestamp,
-    /// What came of it.
-    pub evidence: Vec<Evidence>,
-    /// The same log by log.
-    pub reports: Vec<PublicationReport>,
-}
-
-impl Proof {
-    /// True where a day is soon enough to ask again: nothing is open, and no log is waited for or accused.
-    fn is_settled(&self) -> bool {
-        self.evidence.iter().all(|one| one.outcome != Outcome::NotChecked)
-            && self.reports.iter().all(|report| report.inclusion == Kept::Proven)
-    }
 }
 
 /// True for findings of an audit, which outlive the check that they are added to.
@@ -467,51 +445,6 @@ impl Keeper {
         }
     }
 
-    /// What a page shows of all this.
-    pub async fn watch(&self, address: &Address) -> Option<Watch> {
-        if !self.is_guarded(address) {
-            return None;
-        }
-        let at = now();
-        let consent = self.consent(address);
-        let settings = self.kept.borrow().settings.clone();
-        let record =
-            self.load_watch(address, at).await.unwrap_or_else(|_| WatchRecord::new(address.clone(), at));
-        let leaf = last_chain(self, address).map(|chain| chain.leaf().clone());
-        let audited = self.audits.borrow().get(address).cloned().unwrap_or_default();
-        let needs = self.needs(&settings);
-        let mut agreed = Vec::new();
-        for (is_agreed, patterns) in [
-            (consent.logs, &needs.logs),
-            (consent.cert_spotter, &needs.cert_spotter),
-            (consent.crt_sh, &needs.crt_sh),
-        ] {
-            agreed.extend(patterns.iter().filter(|_| is_agreed).cloned());
-        }
-        let mut missing = Vec::new();
-        if !api::are_granted(&agreed).await {
-            for one in agreed {
-                if !api::is_granted(&one).await {
-                    missing.push(one);
-                }
-            }
-        }
-        let is_asked = consent != Consent::default();
-        let proven_due = audited.proof.as_ref().filter(|_| consent.logs).map(|proof| proof.at.plus(DAY));
-        Some(Watch {
-            consent,
-            needs,
-            missing,
-            is_running: self.is_auditing(address),
-            proven_at: audited.proof.as_ref().map(|proof| proof.at),
-            publication: audited.proof.map(|proof| proof.reports).unwrap_or_default(),
-            looks: record.looks.clone(),
-            due: audited.due.into_iter().chain(proven_due).min().filter(|_| is_asked),
-            timeline: Timeline::new(&record, leaf.as_ref(), at),
-            alarms: alarms(&record, at),
-        })
-    }
-
     /// The hosts that are asked about addresses, as far as the settings tell: a permission for one of them does not say that it is guarded.
     pub fn asked_hosts(&self) -> BTreeSet<Host> {
         let settings = self.kept.borrow().settings.clone();
@@ -557,155 +490,7 @@ impl Keeper {
     }
 }
 
-impl Proof {
-    /// This look after an earlier one at the same certificate, log by log: what one knew stays known, however many fail after it. Else whoever
-    /// broke a promise had only to cut the line.
-    fn after(mut self, mut before: Self) -> Self {
-        for report in &mut self.reports {
-            let is_same =
-                |one: &PublicationReport| (&one.log, one.promised_at) == (&report.log, report.promised_at);
-            if let Some(place) = before.reports.iter().position(is_same) {
-                follow(report, before.reports.remove(place));
-            }
-        }
-        // A log that was not looked at at all, because another list does not name it, has proven nothing.
-        self.reports.extend(before.reports.into_iter().filter(|known| known.inclusion == Kept::Missing));
-        if !self.reports.is_empty() {
-            self.evidence = publication::evidence(&self.reports);
-        }
-        self
-    }
-}
-
-/// What a log is known for, after what it was known for `before`: proof outlives everything but "missing", "missing" everything but proof.
-fn follow(report: &mut PublicationReport, before: PublicationReport) {
-    let is_known = match before.inclusion {
-        Kept::Proven => report.inclusion != Kept::Missing,
-        Kept::Missing => report.inclusion != Kept::Proven,
-        Kept::Pending | Kept::NotChecked => false,
-    };
-    if before.consistency == History::Contradiction {
-        report.consistency = before.consistency;
-        report.consistency_reason = before.consistency_reason;
-    }
-    if is_known {
-        report.inclusion = before.inclusion;
-        report.leaf_index = before.leaf_index;
-    }
-    if is_known && before.inclusion == Kept::Missing {
-        report.inclusion_reason = before.inclusion_reason;
-    }
-}
-
 /// Who issued it, as people call them.
 fn issuer_of(issuance: &Issuance) -> String {
     printable(issuance.issuer.organisation.as_ref().unwrap_or(&issuance.issuer.name))
-}
-
-fn alarms(record: &WatchRecord, at: Timestamp) -> Vec<Alarm> {
-    let own = record.issuances.iter().filter(|known| known.class == Class::Yours);
-    let own: Vec<_> = own.filter_map(|known| authority::of(&known.issuance.issuer)).collect();
-    let caa = authority::caa_records(&record.address.host, &own);
-    let alarm = |known: &watch::Known| {
-        let issuance = &known.issuance;
-        Alarm {
-            id: known.id(),
-            issuer: issuer_of(issuance),
-            serial: issuance.serials.first().map(ToString::to_string).unwrap_or_default(),
-            names: issuance.names.iter().take(MAX_NAMES).map(|name| printable(name)).collect(),
-            not_before: issuance.not_before,
-            not_after: issuance.not_after,
-            spki_sha256: issuance.spki_sha256.map(|key| key.to_string()),
-            may_be_renewal: known.may_be_renewal,
-            is_acknowledged: known.acknowledged.is_some(),
-            has_ended: issuance.has_ended(at),
-            report_to: authority::of(&issuance.issuer).and_then(|one| one.reports).map(Into::into),
-            letter: authority::report_text(&record.address.host, issuance),
-            caa: caa.clone(),
-        }
-    };
-    let mut unknown: Vec<_> = record.issuances.iter().filter(|known| known.class == Class::Unknown).collect();
-    unknown.sort_by_key(|known| core::cmp::Reverse((known.is_alarming(at), known.issuance.not_before)));
-    unknown.into_iter().take(MAX_ALARMS).map(alarm).collect()
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that fails panics")]
-mod tests {
-    use super::*;
-    use doorlight::evidence::Code;
-
-    /// A look at one log, or several: what became of each promise.
-    fn look(found: &[(&str, Kept)]) -> Proof {
-        let report = |(log, inclusion): &(&str, Kept)| PublicationReport {
-            log: (*log).into(),
-            operator: String::new(),
-            host: None,
-            promised_at: Timestamp::from_secs(1),
-            inclusion: *inclusion,
-            inclusion_reason: None,
-            consistency: History::Proven,
-            consistency_reason: None,
-            tree_size: None,
-            head_at: None,
-            leaf_index: None,
-        };
-        let reports: Vec<_> = found.iter().map(report).collect();
-        let evidence = publication::evidence(&reports);
-        let certificate = CertificateSha256::of(b"a certificate");
-        Proof { certificate, at: Timestamp::from_secs(2), evidence, reports }
-    }
-
-    fn kept(proof: &Proof) -> Vec<(&str, Kept)> {
-        proof.reports.iter().map(|one| (one.log.as_str(), one.inclusion)).collect()
-    }
-
-    fn says(proof: &Proof, code: Code) -> bool {
-        proof.evidence.iter().any(|one| one.code == code)
-    }
-
-    /// A7, then A14: who broke a promise cuts the line.
-    #[test]
-    fn missing_stays_until_it_is_proven() {
-        let mut proof = look(&[("ash", Kept::Missing), ("birch", Kept::Proven)]);
-        for next in [Kept::NotChecked, Kept::Pending, Kept::Missing] {
-            proof = look(&[("ash", next), ("birch", next)]).after(proof);
-            assert_eq!(kept(&proof)[0], ("ash", Kept::Missing), "{next:?}");
-            assert!(says(&proof, Code::InclusionMissing), "{next:?}");
-        }
-        proof = look(&[]).after(proof);
-        assert!(says(&proof, Code::InclusionMissing), "nobody was asked");
-        proof = look(&[("ash", Kept::Proven), ("birch", Kept::Proven)]).after(proof);
-        assert!(!says(&proof, Code::InclusionMissing) && says(&proof, Code::InclusionProven));
-    }
-
-    #[test]
-    fn what_is_waited_for_is_not_settled() {
-        assert!(look(&[("ash", Kept::Proven), ("birch", Kept::Proven)]).is_settled());
-        for open in [Kept::Pending, Kept::Missing, Kept::NotChecked] {
-            assert!(!look(&[("ash", Kept::Proven), ("birch", open)]).is_settled(), "{open:?}");
-        }
-    }
-
-    #[test]
-    fn each_log_is_known_for_itself() {
-        let first = look(&[("ash", Kept::Proven), ("birch", Kept::NotChecked), ("cedar", Kept::Pending)]);
-        let second = look(&[("cedar", Kept::NotChecked), ("birch", Kept::Proven), ("ash", Kept::NotChecked)]);
-        let proof = second.after(first);
-        assert_eq!(
-            kept(&proof),
-            [("cedar", Kept::NotChecked), ("birch", Kept::Proven), ("ash", Kept::Proven)],
-            "a \"not yet\" is no proof"
-        );
-        let worse = look(&[("ash", Kept::Missing)]).after(look(&[("ash", Kept::Proven)]));
-        assert_eq!(kept(&worse), [("ash", Kept::Missing)]);
-    }
-
-    #[test]
-    fn two_histories_stay_two() {
-        let mut before = look(&[("ash", Kept::Proven)]);
-        before.reports[0].consistency = History::Contradiction;
-        let after = look(&[("ash", Kept::Proven)]).after(before);
-        assert!(says(&after, Code::ConsistencyContradiction));
-    }
 }

@@ -8,8 +8,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
 use crate::answer::{self, Sender};
+use crate::capture::Browser;
 use crate::events::{self, Details};
-use crate::keeper::{Browser, Keeper};
+use crate::keeper::Keeper;
 use crate::{api, store};
 
 /// The background, started.

@@ -13,6 +13,8 @@ use doorlight::examination::Seen;
 use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 
+use self::chromium::Chromium;
+use self::firefox::Firefox;
 use crate::api;
 
 /// How long a look may take, in milliseconds.
@@ -107,6 +109,50 @@ pub trait Capture {
 
     /// The name of the way, for the report of the options page.
     fn name(&self) -> &'static str;
+}
+
+/// Which browser this is, and how it shows certificates.
+#[derive(Debug)]
+pub enum Browser {
+    /// Firefox.
+    Firefox(Firefox),
+    /// Chromium.
+    Chromium(Chromium),
+}
+
+impl Browser {
+    /// Told apart by what they have: only Firefox shows the security of a request.
+    pub fn detect() -> Self {
+        if api::has("webRequest.getSecurityInfo") {
+            Self::Firefox(Firefox::default())
+        } else {
+            Self::Chromium(Chromium::default())
+        }
+    }
+
+    /// Looks at what an address presents now.
+    ///
+    /// # Errors
+    /// No certificate was seen, for the reason given.
+    pub async fn look(&self, address: &Address) -> Result<Captured, CaptureError> {
+        match self {
+            Self::Firefox(firefox) => firefox.look(address).await,
+            Self::Chromium(chromium) => chromium.look(address).await,
+        }
+    }
+
+    /// The name of the way certificates are seen.
+    pub fn capture_name(&self) -> &'static str {
+        match self {
+            Self::Firefox(firefox) => firefox.name(),
+            Self::Chromium(chromium) => chromium.name(),
+        }
+    }
+
+    /// True for Chromium: rules shut the gate there.
+    pub fn has_rules(&self) -> bool {
+        matches!(self, Self::Chromium(_))
+    }
 }
 
 /// Sends a probe, and ends it after [`TIME_LIMIT`]. `Ok(false)` where the answer leads elsewhere.

@@ -18,11 +18,12 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 
 use crate::api;
 use crate::audit;
+use crate::capture::Browser;
 use crate::capture::chromium;
 use crate::capture::firefox::{Shown, shown};
 use crate::capture::{Captured, PROBE_PATH};
 use crate::gate;
-use crate::keeper::{Browser, Keeper};
+use crate::keeper::Keeper;
 use crate::standing::Way;
 
 /// A page is held this long, in milliseconds, before the gate page says what is going on.

@@ -3,7 +3,8 @@
 //! | to learn about | read |
 //! |---|---|
 //! | what the scripts call | [`background`] |
-//! | the way from a look to the light | [`keeper`] |
+//! | the way from a look to the light | [`keeper`], [`keeper::check`], [`keeper::guard`] |
+//! | whom it believes | [`believed`] |
 //! | how certificates are seen | [`capture`] |
 //! | what keeps requests back | [`gate`], and `static/veil.js` for pages that make none |
 //! | what the browser reports | [`events`] |
@@ -25,6 +26,8 @@ pub mod api;
 pub mod audit;
 #[cfg(feature = "background")]
 pub mod background;
+#[cfg(feature = "background")]
+pub mod believed;
 #[cfg(feature = "background")]
 pub mod capture;
 #[cfg(feature = "background")]

@@ -11,8 +11,9 @@ use doorlight::text::printable;
 use doorlight::time::DAY;
 use doorlight_browser::now;
 
+use crate::believed::Believed;
 use crate::journal::Event;
-use crate::keeper::{Believed, Keeper};
+use crate::keeper::Keeper;
 use crate::message::Trouble;
 use crate::network::Network;
 use crate::settings::Settings;

@@ -306,6 +306,22 @@ for (const kind of KINDS) {
             assert.equal(await may(), kind === "chromium");
         });
 
+        test("what the home said hours ago is told as such", async () => {
+            assert.equal((await set()).light, "trusted");
+            const answered = new Date(Date.now() - 5.5 * 3600 * 1000).toISOString();
+            // The stamp tells the background that somebody else has written.
+            await own.asker.evaluate(
+                async ({ address, answered }) => {
+                    const homes = JSON.parse((await chrome.storage.local.get("homes")).homes);
+                    homes[address].answered = answered;
+                    await chrome.storage.local.set({ homes: JSON.stringify(homes), written: crypto.randomUUID() });
+                },
+                { address: lab.address, answered },
+            );
+            await until(async () => Date.parse((await own.status()).home.answered) < Date.parse(answered) + 1000, { why: "the earlier time" });
+            await inShort("It last answered 5 hours ago.");
+        });
+
         test("the permission for a place that was left goes with it", async () => {
             const may = () => own.asker.evaluate(() => chrome.permissions.contains({ origins: ["http://127.0.0.1/*"] }));
             await set();

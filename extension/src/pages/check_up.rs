@@ -1,5 +1,7 @@
 //! The lines of a check-up: what is well, what is not, and what to do about it.
 
+use core::time::Duration;
+
 use doorlight::address::Address;
 use doorlight::evidence::{Check, Evidence};
 use doorlight::findings::{self, Finding, Weight};
@@ -13,7 +15,10 @@ use super::button::{Look, button, row};
 use super::dom::{Part, folded, paragraph, part};
 use super::findings::mark;
 use super::words::{self, Translated};
-use super::{browser, said};
+use super::{browser, clock, said};
+
+/// From this age on it is said when the home answered.
+const OLD: Duration = Duration::from_secs(2 * 3600);
 
 /// What happens with the background's answer.
 type Then = std::rc::Rc<dyn Fn(Status)>;
@@ -87,6 +92,13 @@ pub fn in_short(status: &Status) -> Option<(Weight, String)> {
     })
 }
 
+/// When the home answered last, where that is so long ago that what it said may be true no more. It is asked every hour.
+fn as_of(status: &Status) -> Option<String> {
+    let answered = status.home.as_deref().filter(|home| home.local.is_some())?.answered?;
+    let is_old = clock::now().since(answered) >= OLD;
+    is_old.then(|| words::with("home_short_as_of", &[&clock::ago(answered)]))
+}
+
 /// The way to the page.
 pub fn link(address: &Address, text: &str) -> Part {
     let url = format!("{}#{address}", browser::own_url("home.html"));
@@ -96,6 +108,7 @@ pub fn link(address: &Address, text: &str) -> Part {
 /// The same as a line with the way to the page.
 pub fn glance(address: &Address, status: &Status, go: impl Fn(String) + 'static) -> Part {
     let (weight, text) = in_short(status).unwrap_or_else(|| (Weight::Note, words::word("home_short_unset")));
+    let text = [Some(text), as_of(status)].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let url = format!("{}#{address}", browser::own_url("home.html"));
     let link = link(address, "home_short_more").on("click", move |event| {
         event.prevent_default();
