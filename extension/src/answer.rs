@@ -146,8 +146,8 @@ pub async fn answer(keeper: &Rc<Keeper>, message: &str, sender: &Sender) -> Stri
             keeper.ask_home_and_decide(&address, occasion).await;
             json(status(keeper, &address, None).await)
         }
-        Request::AcceptRisk { address, is_accepted, table_published } => {
-            let accepted = keeper.accept_risk(&address, is_accepted, table_published).await;
+        Request::AcceptRisk { address, is_accepted, shown } => {
+            let accepted = keeper.accept_risk(&address, is_accepted, shown).await;
             json(status(keeper, &address, accepted.err()).await)
         }
         Request::SelfTest { address } => json(self_test(keeper, &address).await),

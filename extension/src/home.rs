@@ -39,7 +39,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use crate::api;
 use crate::journal::Event;
 use crate::keeper::Keeper;
-use crate::message::{HomeStatus, Trouble};
+use crate::message::{HomeStatus, Risk, Trouble};
 use crate::settings::LocalHome;
 use crate::store;
 
@@ -569,16 +569,16 @@ impl Keeper {
     /// The owner lets the version pass, or takes that back.
     ///
     /// # Errors
-    /// Something else is known against the version than what the owner was `shown`: a table of that date.
+    /// The home has another version by now than the owner was `shown`, or another table judges it.
     pub async fn accept_risk(
         self: &Rc<Self>,
         address: &Address,
         is_accepted: bool,
-        shown: Option<Timestamp>,
+        shown: Option<Risk>,
     ) -> Result<(), Trouble> {
         let at = now();
-        let table = self.asked(address).check_up.map(|check_up| check_up.table_published);
-        if is_accepted && (table.is_none() || table != shown) {
+        let risk = self.asked(address).check_up.as_ref().and_then(Risk::of);
+        if is_accepted && (risk.is_none() || risk != shown) {
             return Err(trouble("risk-changed", address));
         }
         self.change_asked(address, |asked| {

@@ -3,6 +3,7 @@
 use doorlight::address::Address;
 use doorlight::ct::publication::PublicationReport;
 use doorlight::home_assistant::check_up::CheckUp;
+use doorlight::home_assistant::version::Version;
 use doorlight::report::Report;
 use doorlight::site::SiteRecord;
 use doorlight::time::Timestamp;
@@ -158,9 +159,9 @@ pub enum Request {
         address: Address,
         /// False: the gate is shut again.
         is_accepted: bool,
-        /// The date of the table of advisories that the owner was shown.
+        /// What the owner was shown.
         #[serde(default)]
-        table_published: Option<Timestamp>,
+        shown: Option<Risk>,
     },
     /// Shows that everything works for an address. Answered with [`SelfTest`].
     SelfTest {
@@ -262,6 +263,22 @@ pub struct HomeStatus {
     pub has_accepted_risk: bool,
     /// True where its version keeps the gate shut.
     pub is_blocked: bool,
+}
+
+/// What the owner of a home answers for: this version, with what a table of advisories of this date says of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Risk {
+    /// The version.
+    pub version: Version,
+    /// The date of the table.
+    pub table_published: Timestamp,
+}
+
+impl Risk {
+    /// None where no version is known.
+    pub fn of(check_up: &CheckUp) -> Option<Self> {
+        Some(Self { version: check_up.version?, table_published: check_up.table_published })
+    }
 }
 
 /// What the logs and the monitors say about an address. What it means is in the report's evidence (`inclusion`, `consistency`, `issuances`).

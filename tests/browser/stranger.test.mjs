@@ -231,11 +231,13 @@ for (const kind of KINDS) {
         test("the owner's word is for what was shown", async () => {
             await tell({ version: BLOCKED });
             const { home } = await set();
-            const accept = (table_published) =>
-                own.ask({ ask: "accept-risk", address: lab.address, is_accepted: true, table_published });
-            const refused = await accept("2020-01-01T00:00:00Z");
-            assert.equal(refused.trouble.code, "risk-changed");
-            assert.equal(refused.light, "danger");
+            const { version, table_published } = home.check_up;
+            const accept = (shown) => own.ask({ ask: "accept-risk", address: lab.address, is_accepted: true, shown });
+            for (const other of [{ version, table_published: "2020-01-01T00:00:00Z" }, { version: "2020.12.1", table_published }, undefined]) {
+                const refused = await accept(other);
+                assert.equal(refused.trouble.code, "risk-changed");
+                assert.equal(refused.light, "danger");
+            }
             // At the gate: a newer table arrives while the old one's words are on the screen.
             const page = await own.browser.newPage();
             await go(page, `${lab.home}/lovelace`);
@@ -245,13 +247,13 @@ for (const kind of KINDS) {
             const changed = await own.ask({ ask: "change", settings: { ...settings, advisories: JSON.stringify({ ...SHIPPED, published }) } });
             assert.equal(changed.trouble, null);
             await page.evaluate(() => document.querySelector(".risk .button").click());
-            await until(() => page.evaluate(() => document.querySelector("#said").innerText.includes("Something new is known against this version")));
+            await until(() => page.evaluate(() => document.querySelector("#said").innerText.includes("Your home’s version, or what is known against it, is another one")));
             assert.ok(await isAtGate(page));
             await page.close();
             const { light, home: now } = await own.status();
             assert.equal(light, "danger");
             assert.notEqual(now.check_up.table_published, home.check_up.table_published);
-            const accepted = await accept(now.check_up.table_published);
+            const accepted = await accept({ version, table_published: now.check_up.table_published });
             assert.deepEqual([accepted.trouble, accepted.light], [null, "attention"]);
         });
 

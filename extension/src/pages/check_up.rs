@@ -8,7 +8,7 @@ use doorlight::findings::{self, Finding, Weight};
 use doorlight::home_assistant::advisory::Advisory;
 use doorlight::text::printable;
 
-use crate::message::{HomeStatus, Request, Status, Trouble, Watch};
+use crate::message::{HomeStatus, Request, Risk, Status, Trouble, Watch};
 
 use super::background::ask;
 use super::button::{Look, button, row};
@@ -177,11 +177,11 @@ pub fn blocked(address: &Address, home: &HomeStatus, then: &Then) -> Option<Part
         ("risk_text", "risk_accept", Look::Past)
     };
     let (whose, then) = (address.clone(), then.clone());
-    let table_published = home.check_up.as_ref().map(|check_up| check_up.table_published);
+    let shown = home.check_up.as_ref().and_then(Risk::of);
     let decide = button(&words::word(name), look, move || {
         let (whose, then) = (whose.clone(), then.clone());
         async move {
-            let request = Request::AcceptRisk { address: whose, is_accepted: !is_accepted, table_published };
+            let request = Request::AcceptRisk { address: whose, is_accepted: !is_accepted, shown };
             match ask::<Status>(&request).await {
                 Ok(status) => then(status),
                 Err(unanswered) => said::say(&unanswered.in_words()),
