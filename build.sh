@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # The one door to everything: sets up what is missing, then builds, runs, tests, measures.
-set -euo pipefail
+set -Eeuo pipefail
 cd "$(dirname "$0")"
+# Whatever ends it, the last line says where.
+trap 'echo "build.sh: line $LINENO: $BASH_COMMAND: exit $?" >&2' ERR
 
 usage() {
     cat <<'TEXT'
@@ -63,11 +65,13 @@ setup_rust() {
 
 setup_wasm() {
     need node=nodejs npm=npm brotli=brotli
+    node --eval 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' ||
+        { echo "Node.js $(node --version) is too old: 20 or newer is needed" >&2; exit 1; }
 }
 
 setup_browsers() {
     need chromium=chromium firefox-esr=firefox-esr certutil=libnss3-tools jq=jq zip=zip Xvfb=xvfb xdotool=xdotool
-    [[ -d tests/browser/node_modules ]] || npm ci --prefix tests/browser --silent
+    tools/packages tests/browser
 }
 
 # The extension and the lab's home, for whatever drives browsers.
@@ -114,10 +118,15 @@ run() {
     esac
 }
 
-# The tests of one browser after the other: two at once would wait for each other. Prints node's counts of passed and failed.
+# One file after the other: two at once would wait for each other. What hangs ends after half an hour, and nothing that a failed test left open keeps the run from
+# ending. Prints node's counts of passed and failed.
+node_test() {
+    node --test --test-concurrency=1 --test-timeout=1800000 --test-force-exit --test-reporter=spec "$@"
+}
+
 test_browsers() {
     say "real browsers: $(chromium --version 2>/dev/null), $(firefox-esr --version 2>/dev/null)"
-    node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.mjs
+    node_test tests/browser/*.test.mjs
 }
 
 # With a real Home Assistant: what it answers is what was written down of it, and what is tested with the lab's double elsewhere holds with it too.
@@ -126,7 +135,7 @@ test_home() {
     DOORLIGHT_HOME_ASSISTANT=$(tests/home/install)
     export DOORLIGHT_HOME_ASSISTANT
     tests/home/record --check
-    DOORLIGHT_REAL_HOME=1 node --test --test-concurrency=1 --test-reporter=spec tests/home/*.test.mjs tests/browser/home_assistant.test.mjs
+    DOORLIGHT_REAL_HOME=1 node_test tests/home/*.test.mjs tests/browser/home_assistant.test.mjs
     say "all green with Home Assistant $("$DOORLIGHT_HOME_ASSISTANT" --version)"
 }
 
@@ -143,6 +152,9 @@ screenshots() {
 
 # The same bytes from the same sources: files in order, with one date, without anything of this machine.
 package() {
+    setup_rust
+    say "licences and advisories"
+    deny strict
     build_for_browsers
     local version browser folder=$PWD/target/package
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
@@ -162,11 +174,12 @@ package() {
     echo "$(sha256sum "$site.zip" | cut -c1-64)  ${site#"$PWD/"}.zip  $(stat --format %s "$site.zip") bytes, and the same as a folder"
     say "Mozilla's linter"
     # A folder of its own: the linter brings two hundred packages that nothing else here needs.
-    [[ -d tools/linter/node_modules ]] || npm ci --prefix tools/linter --silent
+    tools/packages tools/linter
     tools/linter/node_modules/.bin/addons-linter --no-config-discovery "target/extension/firefox"
 }
 
-# Licences, sources and bans are checked offline; advisories need their database.
+# Licences, sources and bans are checked offline; advisories need their database. What became known about a dependency today is said, and fails nothing that did not
+# change; with "strict" it does, so that nothing is packaged with it.
 deny() {
     PATH=$PATH:$PWD/.tools/bin
     if ! command -v cargo-deny >/dev/null; then
@@ -175,7 +188,8 @@ deny() {
     fi
     cargo deny --log-level error check bans licenses sources
     if timeout 60 cargo deny --log-level error fetch db >/dev/null 2>&1; then
-        cargo deny --log-level error check --disable-fetch advisories
+        cargo deny --log-level error check --disable-fetch advisories ||
+            { echo "advisories: FOUND, see above"; [[ ${1-} != strict ]]; }
     else
         echo "advisories: NOT CHECKED, their database could not be reached"
     fi

@@ -26,7 +26,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyUsageP
 use support::{lab_world, outcome, timestamp};
 use time::OffsetDateTime;
 
-const SOON: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_secs(10);
 
 fn soon<T>(what: &str, run: impl FnOnce() -> T) -> T {
     let begin = Instant::now();

@@ -1,9 +1,10 @@
 // The audits in the background: proof by the logs, a watch by the monitors, and what becomes of both when somebody lies, fails or cannot be reached: A7, A8, A14, A15.
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeFolder } from "./machine.mjs";
 import { startLab } from "./lab.mjs";
 import { assertOnlyProbes } from "./asserts.mjs";
 import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
@@ -528,7 +529,7 @@ for (const kind of KINDS) {
         after(async () => {
             await own?.close();
             lab?.stop();
-            rmSync(folder, { recursive: true, force: true });
+            removeFolder(folder);
         });
 
         test("a certificate for another key is told once, however often it is found, wherever and in whatever form", async () => {

@@ -1,9 +1,10 @@
 // Real browsers with the extension in them: stock settings, a new profile each, the lab's authorities trusted as a machine's owner would.
 import puppeteer from "puppeteer-core";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, cpSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync, cpSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endBrowser, removeFolder } from "./machine.mjs";
 
 /** Which browsers are tested: all, or the one that DOORLIGHT_BROWSER names. */
 export const KINDS = process.env.DOORLIGHT_BROWSER ? [process.env.DOORLIGHT_BROWSER] : ["chromium", "firefox"];
@@ -55,17 +56,23 @@ function prepared(kind, lab, folder, { isStock, hasWatch }) {
     return extension;
 }
 
-/** `isBare`: without the extension, to compare. */
-export async function launch(kind, lab, options = {}) {
-    const folder = options.folder ?? mkdtempSync(join(tmpdir(), `doorlight-${kind}-`));
-    const isNew = !existsSync(join(folder, "extension"));
-    const extension = isNew ? prepared(kind, lab, folder, options) : join(folder, "extension");
+/** Home and profile of a browser that starts for the first time. What the driver installs is gone after a restart of Firefox, so for that it is put into the profile. */
+function furnish(kind, lab, folder, options) {
+    const extension = prepared(kind, lab, folder, options);
+    trust(join(folder, kind === "chromium" ? "home/.pki/nssdb" : "profile"), lab);
+    if (kind === "firefox" && options.isInstalled) {
+        mkdirSync(join(folder, "profile/extensions"));
+        execFileSync("zip", ["-qr", join(folder, "profile/extensions", `${ADDON}.xpi`), "."], { cwd: extension });
+    }
+}
+
+/** The browser, and the origin of the extension's pages in it. */
+async function start(kind, lab, folder, options) {
+    const extension = join(folder, "extension");
     const profile = join(folder, "profile");
     const executablePath = PATHS[kind].find(existsSync);
     let browser;
     if (kind === "chromium") {
-        const home = join(folder, "home");
-        if (isNew) trust(join(home, ".pki/nssdb"), lab);
         browser = await puppeteer.launch({
             executablePath,
             pipe: true,
@@ -73,7 +80,7 @@ export async function launch(kind, lab, options = {}) {
             userDataDir: profile,
             headless: !options.isVisible,
             defaultViewport: null,
-            env: { ...process.env, HOME: home },
+            env: { ...process.env, HOME: join(folder, "home") },
             ignoreDefaultArgs: options.ignoreDefaultArgs ?? [],
             args: [
                 "--no-sandbox",
@@ -83,18 +90,14 @@ export async function launch(kind, lab, options = {}) {
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--disable-sync",
+                "--no-proxy-server",
                 "--host-resolver-rules=MAP *.test 127.0.0.1",
                 ...(options.args ?? []),
             ],
         });
     } else {
-        if (isNew) trust(profile, lab);
-        // What the driver installs is gone after a restart, so for that it is put into the profile. It is not signed: hence the two settings.
+        // It is not signed: hence the two settings.
         const isInstalled = Boolean(options.isInstalled);
-        if (isInstalled && isNew) {
-            mkdirSync(join(profile, "extensions"));
-            execFileSync("zip", ["-qr", join(profile, "extensions", `${ADDON}.xpi`), "."], { cwd: extension });
-        }
         const installed = { "xpinstall.signatures.required": false, "extensions.autoDisableScopes": 0 };
         browser = await puppeteer.launch({
             browser: "firefox",
@@ -104,6 +107,7 @@ export async function launch(kind, lab, options = {}) {
             defaultViewport: null,
             args: ["--remote-allow-system-access", ...(options.args ?? [])],
             extraPrefsFirefox: {
+                "network.proxy.type": 0,
                 "network.dns.localDomains": [lab.host, lab.other_host, lab.look_alike_host].join(","),
                 "extensions.webextensions.uuids": JSON.stringify({ [ADDON]: UUID }),
                 ...(isInstalled ? installed : {}),
@@ -115,7 +119,24 @@ export async function launch(kind, lab, options = {}) {
     const worker = (target) => target.type() === "service_worker";
     const id =
         kind === "firefox" || options.isBare ? UUID : new URL((await browser.waitForTarget(worker)).url()).host;
-    const base = `${kind === "firefox" ? "moz" : "chrome"}-extension://${id}`;
+    return { browser, base: `${kind === "firefox" ? "moz" : "chrome"}-extension://${id}` };
+}
+
+/** `isBare`: without the extension, to compare. */
+export async function launch(kind, lab, options = {}) {
+    const folder = options.folder ?? mkdtempSync(join(tmpdir(), `doorlight-${kind}-`));
+    if (!existsSync(join(folder, "extension"))) furnish(kind, lab, folder, options);
+    const begin = () =>
+        start(kind, lab, folder, options).catch((error) => {
+            endBrowser(folder);
+            throw error;
+        });
+    // Measured: of some twenty restarts of Chromium the driver misses the worker of one, which was there before it looked, and leaves the browser behind.
+    const { browser, base } = await begin().catch(async (error) => {
+        console.error(`${kind} is started once more: ${error.message}`);
+        await sleep(2000);
+        return begin();
+    });
     const own = {
         kind,
         browser,
@@ -169,7 +190,7 @@ export async function launch(kind, lab, options = {}) {
         },
         async close() {
             await browser.close().catch(() => {});
-            if (!options.folder) rmSync(folder, { recursive: true, force: true });
+            if (!options.folder) removeFolder(folder);
         },
     };
     return own;

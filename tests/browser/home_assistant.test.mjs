@@ -2,9 +2,10 @@
 // (tests/lab/tests/home_assistant.rs); with DOORLIGHT_REAL_HOME against a real one that tests/home/install has put there.
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeFolder } from "./machine.mjs";
 import { startLab } from "./lab.mjs";
 import { assertOnlyProbes } from "./asserts.mjs";
 import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
@@ -235,7 +236,7 @@ for (const kind of KINDS) {
                 await own.browser.close();
             }
             await lab.command({ do: "upstream", address: null });
-            rmSync(folder, { recursive: true, force: true });
+            removeFolder(folder);
             own = await launch(kind, lab, { hasWatch: true });
         });
 

@@ -1,10 +1,11 @@
 // The lab's home as a process: one JSON line per command, one per answer.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { X509Certificate, createHash } from "node:crypto";
+import { removeFolder } from "./machine.mjs";
 
 export async function startLab() {
     const folder = mkdtempSync(join(tmpdir(), "doorlight-lab-"));
@@ -42,7 +43,7 @@ export async function startLab() {
             createHash("sha256").update(new X509Certificate(file(`chains/${name}.pem`)).raw).digest("hex"),
         stop: () => {
             child.stdin.end();
-            rmSync(folder, { recursive: true, force: true });
+            removeFolder(folder);
         },
     };
 }

@@ -6,7 +6,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startLab } from "./lab.mjs";
-import { KINDS, go, launch, sleep, until } from "./browser.mjs";
+import { removeFolder } from "./machine.mjs";
+import { KINDS, go, launch, sleep, until, where } from "./browser.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 // No password that is in any list or file of this project but this one.
@@ -204,6 +205,7 @@ for (const kind of KINDS) {
             assert.equal((await text("#rating")) + (await text("#made")), "");
             await rated(TYPED, "Strong");
             await go(page, `${own.base}/setup.html`, { within: 1500 });
+            await until(async () => (await where(page)).endsWith("/setup.html"), { why: "somewhere else" });
             await page.evaluate(() => history.back());
             await until(() => page.evaluate(() => location.pathname === "/passwords.html" && Boolean(document.querySelector("#password"))), { why: "back again" });
             assert.deepEqual(await left(), ["", ""]);
@@ -263,7 +265,7 @@ for (const kind of KINDS) {
             } finally {
                 process.env.DOORLIGHT_EXTENSION = whole;
                 await bare?.close();
-                rmSync(folder, { recursive: true, force: true });
+                removeFolder(folder);
             }
         });
     });

@@ -1,9 +1,10 @@
 // Pages that make no request, connections that change under the page, and ways around the address: A10, A12, A13.
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeFolder } from "./machine.mjs";
 import { startLab } from "./lab.mjs";
 import { assertOnlyProbes } from "./asserts.mjs";
 import { KINDS, go, isAtGate, launch, leave, sleep, until, where } from "./browser.mjs";
@@ -317,7 +318,7 @@ for (const kind of KINDS) {
         } finally {
             await own.close();
             lab.stop();
-            rmSync(folder, { recursive: true, force: true });
+            removeFolder(folder);
         }
     });
 }

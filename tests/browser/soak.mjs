@@ -1,10 +1,11 @@
 // soak.mjs [MINUTES=30] [chromium|firefox] [SEED]: a long life in one browser. Tabs come and go, the home renews, is attacked, goes away and comes back, the
 // background dies and sleeps, the browser restarts; after each step the light, the signs, the rules and the attacker's log have to be right. Ends with a
 // summary, and with 1 if anything was wrong.
-import { cpSync, appendFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startLab } from "./lab.mjs";
+import { proc, processes, removeFolder } from "./machine.mjs";
 import { go, launch, sleep, until, where } from "./browser.mjs";
 
 const MINUTES = Number(process.argv[2] ?? 30);
@@ -69,7 +70,6 @@ let lastRequest = 0;
 let own;
 let tabs = [];
 let number = 0;
-let missed = 0;
 // Samples for which there was no worker to measure.
 let unmeasured = 0;
 let step = "start";
@@ -83,24 +83,8 @@ const wrong = (what) => {
     console.log(`WRONG ${text}`);
 };
 
-const proc = (id, name) => {
-    try {
-        return readFileSync(`/proc/${id}/${name}`, "utf8");
-    } catch {
-        return "";
-    }
-};
-const processes = () => readdirSync("/proc").filter((id) => /^\d+$/.test(id));
-
 const start = async () => {
-    const launched = () => launch(KIND, lab, { folder, isInstalled: true, prefs: { "extensions.background.idle.timeout": IDLE_MS } });
-    own = await launched().catch((error) => {
-        // Measured: of some twenty restarts of Chromium the driver misses the worker of one, and leaves the browser behind.
-        missed++;
-        console.log(`step ${steps}: started once more: ${error.message}`);
-        for (const id of processes()) if (proc(id, "cmdline").includes(`=${folder}/`)) process.kill(Number(id));
-        return sleep(2000).then(launched);
-    });
+    own = await launch(KIND, lab, { folder, isInstalled: true, prefs: { "extensions.background.idle.timeout": IDLE_MS } });
     if (KIND !== "chromium") return;
     const listen = async (target) => {
         if (target.type() !== "service_worker" || !target.url().startsWith(own.base)) return;
@@ -472,7 +456,7 @@ try {
 } finally {
     await own?.close();
     lab.stop();
-    for (const one of [folder, copies]) if (existsSync(one)) rmSync(one, { recursive: true, force: true, maxRetries: 5 });
+    for (const one of [folder, copies]) removeFolder(one);
 }
 
 const range = (name, unit = 1) => {
@@ -495,7 +479,6 @@ ${KIND}, seed ${SEED}: ${steps} steps in ${((Date.now() - began) / 60_000).toFix
   dynamic rules, scripts, alarms:  ${range("dynamicRules")}; ${range("scripts")}; ${range("alarms")}
   all processes, MB:               ${range("resident", 1 << 20)}
   longest wait for a sign or rule: ${longestWrong} ms
-  starts that the driver missed:   ${missed}
   samples without the heap:        ${unmeasured} of ${samples.length}
   errors and rejections: ${troubles.length}`);
 const kinds = new Map();

@@ -20,21 +20,22 @@ describe("WebSockets at the shut gate in chromium", { skip: !KINDS.includes("chr
         const page = await own.browser.newPage();
         await go(page, `${lab.home}/frame`);
         await until(async () => (await where(page)) === `${lab.home}/frame`);
-        const open = () =>
+        const open = (patience) =>
             page.evaluate(
-                (url) =>
+                (url, patience) =>
                     new Promise((done) => {
                         const socket = new WebSocket(url);
                         socket.onopen = () => done("open");
                         socket.onerror = () => done("refused");
-                        setTimeout(() => done("on its way"), 700);
+                        setTimeout(() => done("on its way"), patience);
                     }),
                 `wss://${lab.address}/api/websocket`,
+                patience,
             );
-        assert.equal(await open(), "open");
+        assert.equal(await open(30_000), "open");
         // Nobody answers, so the check goes on, and what gets through stays on its way.
         await lab.command({ do: "hang" });
         await own.expire();
-        assert.equal(await open(), "refused");
+        assert.equal(await open(3_000), "refused");
     });
 });

@@ -154,14 +154,14 @@ async function setup(own, lab) {
     const page = await own.page(`setup.html#${lab.address}`);
     await until(() => page.evaluate(() => document.querySelector("main button")));
     // The permission is there already, so the browser asks nothing.
-    await page.evaluate(() => [...document.querySelectorAll("main button")].at(0).click());
-    await sleep(1500);
+    await page.evaluate(() => document.querySelector("main button").click());
+    await until(() => page.evaluate(() => document.querySelector("main .certificate, main .steps-done")), { why: "the next step" });
     return page;
 }
 
 async function selfTest(own, lab) {
     const page = await setup(own, lab);
-    await sleep(1500);
+    await until(() => page.evaluate(() => document.querySelector(".steps-done") && document.querySelector("main .button")), { why: "the self-test's end" });
     return page;
 }
 

@@ -1,9 +1,10 @@
 // The web page in real browsers: a new profile each, no extension, and everything noted that must not happen.
 import puppeteer from "puppeteer-core";
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeFolder } from "./machine.mjs";
 import { PATHS, until } from "./browser.mjs";
 
 /** Runs in the page before anything else: notes what the policy refused, what was saved and said, and how long it took to get ready. */
@@ -39,7 +40,7 @@ export async function openBrowser(kind) {
         folder,
         async close() {
             await browser.close().catch(() => {});
-            rmSync(folder, { recursive: true, force: true });
+            removeFolder(folder);
         },
     };
 }

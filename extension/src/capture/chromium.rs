@@ -21,8 +21,8 @@ use crate::turn::Turn;
 
 /// Where a probe goes if the first one is only sent elsewhere: Chromium shows no certificate of a redirect.
 const PROBE_PATHS: [&str; 3] = [PROBE_PATH, "/", "/favicon.ico"];
-/// How long to wait for the event that says why a fetch failed, in steps of ten milliseconds.
-const STEPS_FOR_REASON: u32 = 30;
+/// How long to wait for the event that says why a fetch failed, in steps of ten milliseconds. It comes at once, unless the machine is very busy.
+const STEPS_FOR_REASON: u32 = 200;
 
 /// What the listeners saw.
 #[derive(Debug, Default)]

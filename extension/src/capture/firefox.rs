@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::api;
 use crate::capture::{Capture, CaptureError, Captured, PROBE_PATH, ProbeError, probe};
 
-/// How long to wait for the event that says why a fetch failed, in steps of ten milliseconds.
-const STEPS_FOR_REASON: u32 = 30;
+/// How long to wait for the event that says why a fetch failed, in steps of ten milliseconds. It comes at once, unless the machine is very busy.
+const STEPS_FOR_REASON: u32 = 200;
 
 /// The certificates of a connection in DER, or why there are none.
 type Presented = Result<Vec<Vec<u8>>, CaptureError>;
