@@ -65,7 +65,7 @@ setup_rust() {
 
 setup_wasm() {
     need node=nodejs npm=npm brotli=brotli
-    node --eval 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' ||
+    node --eval 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' ||
         { echo "Node.js $(node --version) is too old: 20 or newer is needed" >&2; exit 1; }
 }
 
