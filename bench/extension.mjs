@@ -110,17 +110,19 @@ async function putToSleep(own) {
 
 /** How long the last probe was on the network, by the background's own list of requests. */
 async function probed(own) {
-    const last = (entries) => entries.filter(({ name }) => name.endsWith("/robots.txt")).at(-1).duration;
-    if (own.kind === "chromium") {
-        const worker = await own.browser.targets().find((target) => target.type() === "service_worker").worker();
-        return last(await worker.evaluate(() => performance.getEntriesByType("resource").map(({ name, duration }) => ({ name, duration }))));
-    }
-    return last(
-        await own.asker.evaluate(async () => {
+    const read = async () => {
+        if (own.kind === "chromium") {
+            const worker = await own.browser.targets().find((target) => target.type() === "service_worker").worker();
+            return worker.evaluate(() => performance.getEntriesByType("resource").map(({ name, duration }) => ({ name, duration })));
+        }
+        return own.asker.evaluate(async () => {
             const background = await new Promise((got) => chrome.runtime.getBackgroundPage(got));
             return background.performance.getEntriesByType("resource").map(({ name, duration }) => ({ name, duration }));
-        }),
-    );
+        });
+    };
+    // The entry may come after the answer.
+    const last = async () => (await read()).filter(({ name }) => name.includes("/robots.txt")).at(-1);
+    return (await until(last, { within: 5000, why: "the probe among the background's requests" })).duration;
 }
 
 async function measure(lab, own, bare) {

@@ -1,7 +1,8 @@
 //! The address that is guarded: a host and a port, always over HTTPS.
 //!
-//! Hosts are compared in ASCII (A-labels, RFC 5890), never in the letters they stand for: `nabu.casa` and its Cyrillic
-//! look-alike differ here as they do on the wire (attacker A10). Browsers hand out hosts in that form already.
+//! Hosts are compared in ASCII (A-labels, RFC 5890), never in the letters they stand for:
+//! `nabu.casa` and its Cyrillic look-alike differ here as they do on the wire (attacker A10).
+//! Browsers hand out hosts in that form already.
 
 use core::fmt;
 use core::str::FromStr;
@@ -73,10 +74,14 @@ impl FromStr for Host {
         let lower = bare.strip_suffix('.').unwrap_or(bare).to_ascii_lowercase();
         match ServerName::try_from(lower.as_str()).map_err(|_| InvalidAddress::Host)? {
             // The standard library writes an address in its one canonical form (RFC 5952).
-            ServerName::IpAddress(IpAddr::V4(ip)) => Ok(Self(core::net::Ipv4Addr::from(ip).to_string())),
-            ServerName::IpAddress(IpAddr::V6(ip)) => Ok(Self(core::net::Ipv6Addr::from(ip).to_string())),
-            // A name whose last label is all digits is how browsers write an IPv4 address, never a DNS name (URL standard,
-            // "ends in a number").
+            ServerName::IpAddress(IpAddr::V4(ip)) => {
+                Ok(Self(core::net::Ipv4Addr::from(ip).to_string()))
+            }
+            ServerName::IpAddress(IpAddr::V6(ip)) => {
+                Ok(Self(core::net::Ipv6Addr::from(ip).to_string()))
+            }
+            // A name whose last label is all digits is how browsers write an IPv4 address, never a
+            // DNS name (URL standard, "ends in a number").
             ServerName::DnsName(_) if ends_in_number(&lower) => Err(InvalidAddress::Host),
             ServerName::DnsName(_) => Ok(Self(lower)),
             _ => Err(InvalidAddress::Host),
@@ -97,7 +102,8 @@ impl fmt::Display for Host {
 impl FromStr for Address {
     type Err = InvalidAddress;
 
-    /// Reads `https://host[:port][/path…]`, `host` and `host:port`. IPv6 with a port is written in brackets.
+    /// Reads `https://host[:port][/path…]`, `host` and `host:port`. IPv6 with a port is written in
+    /// brackets.
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let text = text.trim();
         let rest = match text.split_once("://") {
@@ -117,7 +123,9 @@ impl FromStr for Address {
         };
         let port = match port {
             Some(port) => match port.parse() {
-                Ok(number) if number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()) => number,
+                Ok(number) if number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    number
+                }
                 _ => return Err(InvalidAddress::Port),
             },
             None => 443,

@@ -1,12 +1,14 @@
-//! The seam between the audit and the world: bytes from the network, and the arithmetic of signatures.
+//! The seam between the audit and the world: bytes from the network, and the arithmetic of
+//! signatures.
 //!
-//! The core decides what to ask and what to make of the answer; the host asks. In a browser that is `fetch` and WebCrypto, on the command line a
-//! TLS client and AWS-LC. Nothing here trusts an answer: what comes in is checked by whoever asked for it.
+//! The core decides what to ask and what to make of the answer; the host asks. In a browser that is
+//! `fetch` and WebCrypto, on the command line a TLS client and AWS-LC. Nothing here trusts an
+//! answer: what comes in is checked by whoever asked for it.
 
 use core::future::Future;
 use core::time::Duration;
 
-use crate::signature::SignatureCheck;
+use crate::x509::signature::SignatureCheck;
 
 /// How often one thing is asked for, the first time included.
 pub const MAX_TRIES: u32 = 3;
@@ -24,7 +26,8 @@ pub struct Get {
     pub url: String,
     /// The largest answer that is read, in bytes. A host stops reading there.
     pub max_bytes: usize,
-    /// True for what never changes (full tiles): a host may answer from what it was told to [keep](Host::keep).
+    /// True for what never changes (full tiles): a host may answer from what it was told to
+    /// [keep](Platform::keep).
     pub is_immutable: bool,
 }
 
@@ -121,11 +124,12 @@ impl FetchError {
 }
 
 /// What the audit needs of whoever runs it.
-pub trait Host {
+pub trait Platform {
     /// Asks once. Time limits are the host's; redirects to another host are not followed.
     fn get(&self, get: &Get) -> impl Future<Output = Result<Answer, FetchError>>;
 
-    /// Keeps a body that was proven right, for a later [`Get::is_immutable`]. A host without room forgets it.
+    /// Keeps a body that was proven right, for a later [`Get::is_immutable`]. A host without room
+    /// forgets it.
     fn keep(&self, get: &Get, body: &[u8]) -> impl Future<Output = ()>;
 
     /// Says of each signature whether it is good, in the same order.
@@ -135,25 +139,31 @@ pub trait Host {
     fn sleep(&self, time: Duration) -> impl Future<Output = ()>;
 }
 
-/// Asks until there is a body, at most [`MAX_TRIES`] times, waiting as long as the server wants or twice as long each time.
+/// Asks until there is a body, at most [`MAX_TRIES`] times, waiting as long as the server wants or
+/// twice as long each time.
 ///
 /// # Errors
 /// The last [`FetchError`].
-pub async fn get<H: Host>(host: &H, get: &Get) -> Result<Vec<u8>, FetchError> {
+pub async fn get<H: Platform>(host: &H, get: &Get) -> Result<Vec<u8>, FetchError> {
     let mut wait = FIRST_WAIT;
     let mut tries = 0;
     loop {
         tries += 1;
         let (error, asked) = match host.get(get).await {
             Ok(answer) if answer.body.len() > get.max_bytes => {
-                return Err(FetchError::TooLarge { url: get.url.clone(), max_bytes: get.max_bytes });
+                return Err(FetchError::TooLarge {
+                    url: get.url.clone(),
+                    max_bytes: get.max_bytes,
+                });
             }
             Ok(Answer { status: 200, body, .. }) => return Ok(body),
             Ok(Answer { status, retry_after, .. }) if status == 429 || status == 503 => {
                 let error = FetchError::RateLimited { url: get.url.clone(), retry_after };
                 (error, Some(retry_after.unwrap_or(wait)))
             }
-            Ok(Answer { status, .. }) => (FetchError::Status { url: get.url.clone(), status }, None),
+            Ok(Answer { status, .. }) => {
+                (FetchError::Status { url: get.url.clone(), status }, None)
+            }
             Err(error) => (error, None),
         };
         let pause = asked.unwrap_or(wait);

@@ -1,9 +1,9 @@
 //! Text that somebody else wrote, made safe to show.
 //!
-//! Names in certificates and in lists of logs are chosen by whoever made them (attacker A16). Terminal escapes, bidirectional
-//! overrides and invisible characters would let such a name pass for another, so every string that enters
-//! the core from outside goes through [`printable`]. HTML is not the core's business: pages set text,
-//! never markup.
+//! Names in certificates and in lists of logs are chosen by whoever made them (attacker A16).
+//! Terminal escapes, bidirectional overrides and invisible characters would let such a name pass
+//! for another, so every string that enters the core from outside goes through [`printable`]. HTML
+//! is not the core's business: pages set text, never markup.
 
 /// The longest text that is kept of one field, in characters.
 pub const MAX_CHARS: usize = 256;

@@ -1,7 +1,7 @@
 //! Points in time, as milliseconds since the Unix epoch.
 //!
-//! Nothing in the core asks what time it is: every function that needs to know takes a [`Timestamp`].
-//! Milliseconds, because that is what an SCT carries (RFC 6962 section 3.2).
+//! Nothing in the core asks what time it is: every function that needs to know takes a
+//! [`Timestamp`]. Milliseconds, because that is what an SCT carries (RFC 6962 section 3.2).
 
 use core::fmt;
 use core::str::FromStr;
@@ -87,7 +87,8 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
         let time = OffsetDateTime::parse(text.trim(), &Rfc3339).map_err(|_| InvalidTime)?;
-        let millis = u64::try_from(time.unix_timestamp_nanos() / 1_000_000).map_err(|_| InvalidTime)?;
+        let millis =
+            u64::try_from(time.unix_timestamp_nanos() / 1_000_000).map_err(|_| InvalidTime)?;
         if millis > LAST { Err(InvalidTime) } else { Ok(Self(millis)) }
     }
 }

@@ -12,15 +12,15 @@ mod support;
 
 use std::sync::LazyLock;
 
-use doorlight::chain::Chain;
-use doorlight::evidence::{Check, Code};
-use doorlight::examination::Site;
-use doorlight::fingerprint::{AccountId, Fingerprint};
 use doorlight::home_assistant::conversation::{Account, Cloud, HomeCertificate, HomeReport};
-use doorlight::pins::Pins;
-use doorlight::report::Report;
+use doorlight::site::pins::Pins;
 use doorlight::site::{Continuity, Heard, KeyHabit, Origin, OtherHome, Silence, SiteRecord};
 use doorlight::verdict::Verdict;
+use doorlight::verdict::evidence::{Check, Code};
+use doorlight::verdict::examination::Site;
+use doorlight::verdict::report::Report;
+use doorlight::x509::chain::Chain;
+use doorlight::x509::fingerprint::{AccountId, Fingerprint};
 use doorlight_lab::authority::{Authority, KeyShape, Order, Scts, key};
 use doorlight_lab::scenario::{HOST, Lab};
 use proptest::prelude::*;
@@ -35,7 +35,8 @@ static LAB: LazyLock<Lab> = LazyLock::new(|| {
     lab.other_authority = Authority::new("Other Trust", KeyShape::P256, KeyShape::P256, lab.now);
     lab
 });
-static KEYS: LazyLock<Vec<KeyPair>> = LazyLock::new(|| (0..12).map(|_| key(KeyShape::P256)).collect());
+static KEYS: LazyLock<Vec<KeyPair>> =
+    LazyLock::new(|| (0..12).map(|_| key(KeyShape::P256)).collect());
 static THIEF: LazyLock<KeyPair> = LazyLock::new(|| key(KeyShape::P256));
 
 /// One certificate of a history.
@@ -73,8 +74,12 @@ fn step() -> impl Strategy<Value = Step> {
 fn issue(step: &Step, first_used: OffsetDateTime, key: &KeyPair, scts: Scts<'_>) -> Chain {
     let authority = if step.is_other_authority { &LAB.other_authority } else { &LAB.authority };
     let not_before = first_used - Duration::days(step.overlap) - Duration::hours(1);
-    let order =
-        Order { names: &[HOST], not_before, not_after: not_before + Duration::days(step.lifetime), scts };
+    let order = Order {
+        names: &[HOST],
+        not_before,
+        not_after: not_before + Duration::days(step.lifetime),
+        scts,
+    };
     Chain::presented(&authority.issue(&order, key)).unwrap()
 }
 
@@ -83,13 +88,16 @@ fn world() -> World {
 }
 
 /// Visits the site, and updates its record the way the hosts do.
-fn visit(world: &World, record: &mut SiteRecord, chain: Chain, at: OffsetDateTime) -> (Report, Continuity) {
+fn visit(
+    world: &World,
+    record: &mut SiteRecord,
+    chain: Chain,
+    at: OffsetDateTime,
+) -> (Report, Continuity) {
     let leaf = chain.leaf().clone();
     let conclusion = world.conclude(chain, HOST, timestamp(at), Site::Record(record));
     let continuity = conclusion.continuity.unwrap();
-    if !continuity.is_accepted() || conclusion.report.verdict == Verdict::Trusted {
-        record.remember(&leaf, continuity, timestamp(at));
-    }
+    record.remember(&leaf, continuity, conclusion.report.verdict, timestamp(at));
     (conclusion.report, continuity)
 }
 
@@ -99,7 +107,8 @@ fn record(habit: KeyHabit) -> SiteRecord {
     record
 }
 
-/// The lab's authorities are two years old; a history has to fit in there and in the ten years after.
+/// The lab's authorities are two years old; a history has to fit in there and in the ten years
+/// after.
 fn beginning() -> OffsetDateTime {
     LAB.now - Duration::days(300)
 }
@@ -111,14 +120,16 @@ fn world_at(at: OffsetDateTime) -> World {
     let long_ago = LAB.now - Duration::days(700);
     let logs: Vec<_> = LAB.logs.iter().map(|log| (log, "usable", long_ago)).collect();
     let list = doorlight_lab::log::log_list(at, &logs);
-    world.log_lists = LogLists::new(vec![LogList::parse(list.as_bytes(), Provenance::Signed).unwrap()]);
+    world.log_lists =
+        LogLists::new(vec![LogList::parse(list.as_bytes(), Provenance::Signed).unwrap()]);
     world
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Same key, whatever the certificate: early, late, overlapping renewals, changes of the authority, a clock off by a day. Silent.
+    /// Same key, whatever the certificate: early, late, overlapping renewals, changes of the
+    /// authority, a clock off by a day. Silent.
     #[test]
     fn the_same_key_is_silent(steps in prop::collection::vec(step(), 1..8), several in any::<bool>()) {
         let logs = LAB.good_logs();
@@ -134,7 +145,8 @@ proptest! {
             let (report, continuity) = visit(&world_at(seen_at), &mut record, chain.clone(), seen_at);
             prop_assert_eq!(continuity, Continuity::SameKey);
             prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
-            // Several valid certificates at once: the old one may still answer, on another address of the same name.
+            // Several valid certificates at once: the old one may still answer, on another address
+            // of the same name.
             if let (true, Some((old, last_day))) = (several, previous)
                 && now < last_day
             {
@@ -146,7 +158,8 @@ proptest! {
         }
     }
 
-    /// New keys that the user's home confirms by its fingerprint (SHA-1 or SHA-256): adopted, and silent from then on.
+    /// New keys that the user's home confirms by its fingerprint (SHA-1 or SHA-256): adopted, and
+    /// silent from then on.
     #[test]
     fn confirmed_keys_are_adopted(steps in prop::collection::vec(step(), 1..6), sha1 in any::<bool>(), keeps in any::<bool>()) {
         let logs = LAB.good_logs();
@@ -166,7 +179,8 @@ proptest! {
         }
     }
 
-    /// Rotating keys, renewed by the same authority when due: a question each time, never an alarm; silent once answered.
+    /// Rotating keys, renewed by the same authority when due: a question each time, never an alarm;
+    /// silent once answered.
     #[test]
     fn a_due_renewal_with_a_new_key_is_a_question(steps in prop::collection::vec(step(), 2..6), skew in -1..=1i64) {
         let logs = LAB.good_logs();
@@ -187,14 +201,15 @@ proptest! {
             }
             let (report, _) = visit(&world_at(now), &mut record, chain, now);
             prop_assert_eq!(report.verdict, Verdict::Trusted, "{}", report.to_text());
-            // Due: from a third of the lifetime before the end (a half for the shortest) to the end.
+            // Due: from a third of the lifetime before the end (a half for the shortest) to the
+            // end.
             let left = if step.lifetime <= 10 { step.lifetime / 2 } else { step.lifetime / 3 };
             now += Duration::days(step.lifetime - left + (i64::try_from(n).unwrap() * 7) % (left + 1));
         }
     }
 
-    /// An attacker's certificate at any time: never trusted; red wherever the home keeps its key, or where anything but a due
-    /// renewal by the same authority is claimed.
+    /// An attacker's certificate at any time: never trusted; red wherever the home keeps its key,
+    /// or where anything but a due renewal by the same authority is claimed.
     #[test]
     fn an_attacker_is_never_trusted(
         steps in prop::collection::vec(step(), 1..6),
@@ -241,40 +256,56 @@ proptest! {
 #[test]
 fn the_objections_one_by_one() {
     let logs = LAB.good_logs();
-    let home = Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
+    let home =
+        Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
     let now = beginning();
     let old = issue(&home, now, &KEYS[0], Scts::From(&logs));
     let due = now + Duration::days(65);
     let early = now + Duration::days(20);
-    let because = |key: &KeyPair, step: &Step, at: OffsetDateTime, scts: Scts<'_>, known: &SiteRecord| {
-        let chain = issue(step, at, key, scts);
-        let report = world_at(at).conclude(chain, HOST, timestamp(at), Site::Record(known)).report;
-        let pin = report.evidence.iter().find(|one| one.check == Check::Pin).unwrap();
-        (pin.code, pin.detail.get("because").and_then(|value| value.as_str()).unwrap_or("").to_owned())
-    };
+    let because =
+        |key: &KeyPair, step: &Step, at: OffsetDateTime, scts: Scts<'_>, known: &SiteRecord| {
+            let chain = issue(step, at, key, scts);
+            let report =
+                world_at(at).conclude(chain, HOST, timestamp(at), Site::Record(known)).report;
+            let pin = report.evidence.iter().find(|one| one.check == Check::Pin).unwrap();
+            (
+                pin.code,
+                pin.detail.get("because").and_then(|value| value.as_str()).unwrap_or("").to_owned(),
+            )
+        };
     let mut rotating = record(KeyHabit::Rotates);
     rotating.accept(old.leaf(), Origin::Seen, timestamp(now));
     let other = Step { is_other_authority: true, ..home.clone() };
     let from = || Scts::From(&logs);
     let unexplained = |why: &str| (Code::PinNewKeyUnexplained, why.to_owned());
-    assert_eq!(because(&KEYS[1], &home, due, from(), &rotating), (Code::PinRenewalDue, String::new()));
+    assert_eq!(
+        because(&KEYS[1], &home, due, from(), &rotating),
+        (Code::PinRenewalDue, String::new())
+    );
     assert_eq!(because(&KEYS[1], &home, early, from(), &rotating), unexplained("not-due"));
     assert_eq!(because(&KEYS[1], &other, due, from(), &rotating), unexplained("other-authority"));
     let one_log = [logs[0]];
-    assert_eq!(because(&KEYS[1], &home, due, Scts::From(&one_log), &rotating), unexplained("not-logged"));
+    assert_eq!(
+        because(&KEYS[1], &home, due, Scts::From(&one_log), &rotating),
+        unexplained("not-logged")
+    );
     let mut key_only = record(KeyHabit::Rotates);
     key_only.pin(old.leaf().spki_sha256(), Origin::Entered, timestamp(now));
     assert_eq!(because(&KEYS[1], &home, due, from(), &key_only), unexplained("nothing-to-replace"));
     // After one renewal was accepted, the next new key has to wait for its own time.
     let new = issue(&home, due, &KEYS[1], from());
     rotating.accept(new.leaf(), Origin::Seen, timestamp(due));
-    assert_eq!(because(&KEYS[2], &home, due + Duration::days(1), from(), &rotating), unexplained("not-due"));
+    assert_eq!(
+        because(&KEYS[2], &home, due + Duration::days(1), from(), &rotating),
+        unexplained("not-due")
+    );
 }
 
 #[test]
 fn what_the_user_reads_at_home_outranks_what_was_seen_on_the_line() {
     let logs = LAB.good_logs();
-    let step = Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
+    let step =
+        Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
     let now = beginning();
     let later = now + Duration::days(1);
     let rogue = issue(&step, now, &THIEF, Scts::From(&logs));
@@ -300,15 +331,17 @@ fn what_the_user_reads_at_home_outranks_what_was_seen_on_the_line() {
 #[test]
 fn a_mistyped_fingerprint_is_mended_by_the_right_one() {
     let logs = LAB.good_logs();
-    let step = Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
+    let step =
+        Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
     let now = beginning();
     let genuine = issue(&step, now, &KEYS[0], Scts::From(&logs));
-    // Seen once and accepted; the right fingerprint may have been met before the mistyped one, or come after it.
+    // Seen once and accepted; the right fingerprint may have been met before the mistyped one, or
+    // come after it.
     for sees_first in [true, false] {
         let mut record = record(KeyHabit::Keeps);
         record.accept(genuine.leaf(), Origin::Seen, timestamp(now));
         record.enter(
-            Fingerprint::Sha1(doorlight::fingerprint::CertificateSha1::of(b"mistyped")),
+            Fingerprint::Sha1(doorlight::x509::fingerprint::CertificateSha1::of(b"mistyped")),
             timestamp(now),
         );
         if sees_first {
@@ -324,7 +357,8 @@ fn a_mistyped_fingerprint_is_mended_by_the_right_one() {
 #[test]
 fn a_fingerprint_entered_before_the_first_visit_decides_it() {
     let logs = LAB.good_logs();
-    let step = Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
+    let step =
+        Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
     let now = beginning();
     let rogue = issue(&step, now, &THIEF, Scts::From(&logs));
     let genuine = issue(&step, now, &KEYS[0], Scts::From(&logs));
@@ -339,7 +373,8 @@ fn a_fingerprint_entered_before_the_first_visit_decides_it() {
 #[test]
 fn a_damaged_record_is_not_an_empty_one() {
     let logs = LAB.good_logs();
-    let step = Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
+    let step =
+        Step { days_in_service: 60, lifetime: 90, is_other_authority: false, overlap: 0, skew: 0 };
     let now = beginning();
     let chain = issue(&step, now, &KEYS[0], Scts::From(&logs));
     let conclusion = world_at(now).conclude(chain, HOST, timestamp(now), Site::Unreadable);
@@ -398,7 +433,8 @@ fn said(report: &Report) -> (Code, Option<Code>, Verdict) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Renewals and new keys that the home tells of, by any authority, early or late: adopted, and silent. A renewal that it has not told of yet is silent too.
+    /// Renewals and new keys that the home tells of, by any authority, early or late: adopted, and
+    /// silent. A renewal that it has not told of yet is silent too.
     #[test]
     fn what_the_home_tells_is_silent(steps in prop::collection::vec((step(), any::<bool>()), 1..6), keeps in any::<bool>()) {
         let logs = LAB.good_logs();
@@ -423,8 +459,9 @@ proptest! {
         }
     }
 
-    /// A5 and its relatives: whoever has a certificate of the same or another authority, logged or not, at any time after the home's word, is never trusted; and
-    /// while the word is current, it is what shows them.
+    /// A5 and its relatives: whoever has a certificate of the same or another authority, logged or
+    /// not, at any time after the home's word, is never trusted; and while the word is current, it
+    /// is what shows them.
     #[test]
     fn a_certificate_that_the_home_does_not_hold_is_never_trusted(
         lifetime in prop_oneof![Just(45i64), Just(64), Just(90)],
@@ -452,7 +489,8 @@ proptest! {
         let (_, home_code, verdict) = said(&report);
         prop_assert_ne!(verdict, Verdict::Trusted, "{}", report.to_text());
         prop_assert_eq!(&before.pins, &record.pins);
-        // The certificate began an hour before; the word is current until thirty days before its end, and within a day after it.
+        // The certificate began an hour before; the word is current until thirty days before its
+        // end, and within a day after it.
         let is_current = day == 0 || day < lifetime - 30;
         let is_left = was_seen && day > 1;
         if is_current || is_left {
@@ -467,8 +505,9 @@ proptest! {
         }
     }
 
-    /// An attacker who was there first, accepted by the user; then the home is asked. From then on the attacker is never green, however long ago the home was
-    /// asked, and however the records are exported, merged and imported.
+    /// An attacker who was there first, accepted by the user; then the home is asked. From then on
+    /// the attacker is never green, however long ago the home was asked, and however the records
+    /// are exported, merged and imported.
     #[test]
     fn an_attacker_who_was_first_is_shown_by_the_homes_word(
         day in 0..300i64, keeps in any::<bool>(), visits_home in any::<bool>(), is_merged in any::<bool>(),
@@ -538,7 +577,10 @@ fn the_homes_word_outranks_a_fingerprint_that_was_typed() {
         }
         hear(&mut record, &home, now);
         let (report, _) = visit(&world_at(now), &mut record, typed.clone(), now);
-        assert_eq!((said(&report).1, report.verdict), (Some(Code::HomeOtherCertificate), Verdict::Danger));
+        assert_eq!(
+            (said(&report).1, report.verdict),
+            (Some(Code::HomeOtherCertificate), Verdict::Danger)
+        );
         let (report, continuity) = visit(&world_at(now), &mut record, home.clone(), now);
         assert_eq!((continuity, report.verdict), (Continuity::ToldByHome, Verdict::Trusted));
         assert_eq!(said(&report).0, Code::PinToldByHome);
@@ -644,7 +686,8 @@ fn a_silent_home_changes_nothing_and_is_known_all_the_same() {
         assert_eq!((fresh.home_account, fresh.home), (Some(account()), None));
     }
     // Where the remote address is a further name of the certificate, that is enough.
-    let further = silent(|cloud| cloud.certificate.as_mut().unwrap().common_name = "abc.ui.nabu.test".into());
+    let further =
+        silent(|cloud| cloud.certificate.as_mut().unwrap().common_name = "abc.ui.nabu.test".into());
     assert_eq!(asked.hear(&told(further, Some(account())), timestamp(now)), Ok(Heard::Same));
 }
 
@@ -667,9 +710,14 @@ fn the_home_of_another_address_of_the_cloud_is_another_home() {
     let mut record = SiteRecord::new("abc.ui.nabu.casa".parse().unwrap());
     let before = record.clone();
     for introduced in [false, true] {
-        let heard =
-            if introduced { record.meet(&told, timestamp(now)) } else { record.hear(&told, timestamp(now)) };
-        assert!(matches!(heard, Err(OtherHome::Host { ref told, .. }) if told == "other.ui.nabu.casa"));
+        let heard = if introduced {
+            record.meet(&told, timestamp(now))
+        } else {
+            record.hear(&told, timestamp(now))
+        };
+        assert!(
+            matches!(heard, Err(OtherHome::Host { ref told, .. }) if told == "other.ui.nabu.casa")
+        );
         assert_eq!(record, before);
         assert!(!record.is_from_home(&told), "it is not known by that");
     }
@@ -742,7 +790,8 @@ fn what_was_taken_away_or_forgotten_does_not_come_back_by_itself() {
     assert_eq!(said(&report), (Code::PinSameKey, None, Verdict::Trusted));
 }
 
-/// What a record looked like before homes were asked is read as ever, and written without a trace of it.
+/// What a record looked like before homes were asked is read as ever, and written without a trace
+/// of it.
 #[test]
 fn records_without_a_word_are_as_before() {
     let mut record = record(KeyHabit::Keeps);

@@ -1,5 +1,5 @@
-//! Hostile sizes and shapes end in a clear error, soon. The bound is generous for a debug build: it is there to catch work that
-//! grows with the square of the input, not to measure.
+//! Hostile sizes and shapes end in a clear error, soon. The bound is generous for a debug build: it
+//! is there to catch work that grows with the square of the input, not to measure.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,13 +13,13 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use doorlight::certificate::{self, Certificate, MAX_CERTIFICATES, ReadError};
-use doorlight::chain::Chain;
 use doorlight::ct::log_list::{LogList, Provenance};
-use doorlight::evidence::{Check, Outcome};
-use doorlight::examination::Site;
-use doorlight::pins::Pins;
-use doorlight::report::Report;
+use doorlight::site::pins::Pins;
+use doorlight::verdict::evidence::{Check, Outcome};
+use doorlight::verdict::examination::Site;
+use doorlight::verdict::report::Report;
+use doorlight::x509::certificate::{self, Certificate, MAX_CERTIFICATES, ReadError};
+use doorlight::x509::chain::Chain;
 use doorlight_lab::authority::{KeyShape, Order, Scts, key, pem};
 use doorlight_lab::scenario::{HOST, Lab};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyUsagePurpose};
@@ -48,14 +48,20 @@ fn ten_megabytes_of_junk() {
     let begun = [&b"-----BEGIN CERTIFICATE-----\n"[..], &vec![b'A'; 1_000_000]].concat();
     assert!(soon("a PEM block without end", || certificate::split(&begun)).is_err());
     let blocks = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n".repeat(15_000);
-    assert_eq!(soon("very many blocks", || certificate::split(&blocks)), Err(ReadError::TooManyCertificates));
+    assert_eq!(
+        soon("very many blocks", || certificate::split(&blocks)),
+        Err(ReadError::TooManyCertificates)
+    );
 }
 
 #[test]
 fn a_chain_of_a_hundred() {
     let lab = Lab::new(OffsetDateTime::now_utc());
     let chain = vec![lab.authority.intermediate.clone(); 100];
-    assert_eq!(soon("a hundred", || Chain::presented(&chain)).unwrap_err(), ReadError::TooManyCertificates);
+    assert_eq!(
+        soon("a hundred", || Chain::presented(&chain)).unwrap_err(),
+        ReadError::TooManyCertificates
+    );
     assert_eq!(certificate::split(pem(&chain).as_bytes()), Err(ReadError::TooManyCertificates));
     assert_eq!(certificate::split(&chain.concat()), Err(ReadError::TooManyCertificates));
 }
@@ -101,7 +107,8 @@ fn deep_nesting() {
 
 #[test]
 fn a_maze_of_cross_signed_namesakes() {
-    // Authorities that all bear one name and have signed one another: every order of them is a chain by name.
+    // Authorities that all bear one name and have signed one another: every order of them is a
+    // chain by name.
     let keys: Vec<_> = (0..6).map(|_| key(KeyShape::P256)).collect();
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "Maze");
@@ -110,15 +117,21 @@ fn a_maze_of_cross_signed_namesakes() {
     let mut maze = Vec::new();
     for issuer in &keys {
         let issuer = Issuer::from_params(&params, issuer);
-        maze.extend(keys.iter().map(|subject| params.signed_by(subject, &issuer).unwrap().der().to_vec()));
+        maze.extend(
+            keys.iter().map(|subject| params.signed_by(subject, &issuer).unwrap().der().to_vec()),
+        );
     }
     let leaf_params = CertificateParams::new(vec![HOST.to_owned()]).unwrap();
-    let leaf = leaf_params.signed_by(&key(KeyShape::P256), &Issuer::from_params(&params, &keys[0])).unwrap();
-    let chain: Vec<_> = std::iter::once(leaf.der().to_vec()).chain(maze).take(MAX_CERTIFICATES).collect();
+    let leaf = leaf_params
+        .signed_by(&key(KeyShape::P256), &Issuer::from_params(&params, &keys[0]))
+        .unwrap();
+    let chain: Vec<_> =
+        std::iter::once(leaf.der().to_vec()).chain(maze).take(MAX_CERTIFICATES).collect();
     assert_eq!(chain.len(), MAX_CERTIFICATES);
     let lab = Lab::new(OffsetDateTime::now_utc());
     let world = lab_world(&lab);
     let chain = Chain::presented(&chain).unwrap();
-    let report = soon("the maze", || world.conclude(chain, HOST, timestamp(lab.now), Site::Unknown)).report;
+    let report =
+        soon("the maze", || world.conclude(chain, HOST, timestamp(lab.now), Site::Unknown)).report;
     assert_eq!(outcome(&report, Check::Path), Outcome::Fail);
 }

@@ -1,5 +1,6 @@
-//! Merkle proofs, checkpoints and tiles: against vectors and real logs where they lie beside the project, against tlog_tiles and signed_note
-//! (Cloudflare's, written for their own logs) over made-up trees.
+//! Merkle proofs, checkpoints and tiles: against vectors and real logs where they lie beside the
+//! project, against tlog_tiles and signed_note (Cloudflare's, written for their own logs) over
+//! made-up trees.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,12 +17,12 @@ use std::path::Path;
 use base64ct::{Base64, Encoding};
 use doorlight::ct::checkpoint::{self, CheckpointError};
 use doorlight::ct::merkle::{
-    EMPTY_ROOT, NodeHash, ProofError, consistency_spans, fold, inclusion_spans, leaf_hash, node_hash, peaks,
-    verify_consistency, verify_inclusion,
+    EMPTY_ROOT, NodeHash, ProofError, consistency_spans, fold, inclusion_spans, leaf_hash,
+    node_hash, peaks, verify_consistency, verify_inclusion,
 };
 use doorlight::ct::tile::{Tile, Tiles, Tree, needed};
 use doorlight::ct::tree_head::SignedHead;
-use doorlight::signature::SignatureCheck;
+use doorlight::x509::signature::SignatureCheck;
 use proptest::prelude::*;
 use serde_json::Value;
 use tlog_tiles::tlog::{self, HashReader};
@@ -100,8 +101,9 @@ fn hashes(value: &Value) -> Option<Vec<NodeHash>> {
 }
 
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn the_vectors_agree() {
-    let Some(folder) = support::corpora("merkle") else { return };
+    let folder = support::corpora("merkle");
     for (kind, expected) in [("inclusion", 98), ("consistency", 98)] {
         let mut files = Vec::new();
         json_files(&folder.join(kind), &mut files);
@@ -116,9 +118,11 @@ fn the_vectors_agree() {
                     assert_eq!(case["wantErr"], true, "{}", file.display());
                     continue;
                 };
-                verify_inclusion(&leaf, number("leafIdx"), number("treeSize"), &proof, &root).is_ok()
+                verify_inclusion(&leaf, number("leafIdx"), number("treeSize"), &proof, &root)
+                    .is_ok()
             } else {
-                // Some roots of the vectors are not hashes, with equal sizes: there they are only compared.
+                // Some roots of the vectors are not hashes, with equal sizes: there they are only
+                // compared.
                 let parts = (hash(&case["root1"]), hash(&case["root2"]), hashes(&case["proof"]));
                 let (Some(old), Some(new), Some(proof)) = parts else {
                     by_form += 1;
@@ -133,8 +137,12 @@ fn the_vectors_agree() {
                     };
                     let (old, new) = (pad(&case["root1"]), pad(&case["root2"]));
                     if let (Some(old), Some(new)) = (old, new) {
-                        let ok = verify_consistency((number("size1"), &old), (number("size2"), &new), &proof)
-                            .is_ok();
+                        let ok = verify_consistency(
+                            (number("size1"), &old),
+                            (number("size2"), &new),
+                            &proof,
+                        )
+                        .is_ok();
                         assert_eq!(ok, case["wantErr"] == false, "{}", file.display());
                     }
                     continue;
@@ -144,7 +152,10 @@ fn the_vectors_agree() {
             assert_eq!(accepted, case["wantErr"] == false, "{}", file.display());
         }
         assert_eq!(files.len(), expected);
-        println!("{kind}: {} vectors agree, {by_form} of them with a field that is no hash", files.len());
+        println!(
+            "{kind}: {} vectors agree, {by_form} of them with a field that is no hash",
+            files.len()
+        );
     }
 }
 
@@ -157,7 +168,8 @@ fn leaf_hashes(mut tile: &[u8]) -> Vec<NodeHash> {
     }
     fn vector<'a>(tile: &mut &'a [u8], prefix: usize) -> &'a [u8] {
         let mut peek = *tile;
-        let length = take(&mut peek, prefix).iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let length =
+            take(&mut peek, prefix).iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         take(tile, prefix + length)
     }
     let mut out = Vec::new();
@@ -196,9 +208,11 @@ fn prove_every_leaf(rows: &Rows) {
 }
 
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn real_tiles_prove_every_leaf() {
-    let Some(folder) = support::corpora("tiles") else { return };
-    // A staging log's tiles, without a checkpoint: the hashes of its entries are those in its tiles, and make a root.
+    let folder = support::corpora("tiles");
+    // A staging log's tiles, without a checkpoint: the hashes of its entries are those in its
+    // tiles, and make a root.
     let log = folder.join("navigli2025h2/tile");
     let tiles = ["000", "001", "002", "003.p/10"];
     let mut leaves = Vec::new();
@@ -217,12 +231,15 @@ fn real_tiles_prove_every_leaf() {
     }
 }
 
-/// Its tiles are placeholders ("fake full data tile"), so that its leaves cannot be proven; its checkpoint is real.
+/// Its tiles are placeholders ("fake full data tile"), so that its leaves cannot be proven; its
+/// checkpoint is real.
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn the_example_log_verifies() {
-    let Some(folder) = support::corpora("tiles") else { return };
+    let folder = support::corpora("tiles");
     let log = folder.join("example-log");
-    let about: Value = serde_json::from_slice(&std::fs::read(log.join("log.v3.json")).unwrap()).unwrap();
+    let about: Value =
+        serde_json::from_slice(&std::fs::read(log.join("log.v3.json")).unwrap()).unwrap();
     let id = hash(&about["log_id"]).unwrap();
     let note = std::fs::read(log.join("checkpoint")).unwrap();
     let signed = checkpoint::parse(&note, "rome2026h1.example.org", &id).unwrap();
@@ -264,10 +281,9 @@ fn every_bit_of_a_note_counts(note: &[u8], origin: &str, id: &[u8; 32], key: &[u
 }
 
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn real_checkpoints_verify() {
-    let (Some(folder), Some(lists)) = (support::corpora("checkpoints"), support::corpora("log-lists")) else {
-        return;
-    };
+    let (folder, lists) = (support::corpora("checkpoints"), support::corpora("log-lists"));
     let keys: Value =
         serde_json::from_slice(&std::fs::read(lists.join("all_known_keys.json")).unwrap()).unwrap();
     let mut verified = 0;
@@ -281,8 +297,14 @@ fn real_checkpoints_verify() {
             let key = Base64::decode_vec(entry["key"].as_str().unwrap()).unwrap();
             assert!(signed.signature_check(&key).unwrap().verify_natively(), "{}", file.display());
             every_bit_of_a_note_counts(&note, &origin, &id, &key);
-            assert_eq!(checkpoint::parse(&note, "other.example", &id), Err(CheckpointError::Origin));
-            assert_eq!(checkpoint::parse(&note, &origin, &[7; 32]), Err(CheckpointError::NotSigned));
+            assert_eq!(
+                checkpoint::parse(&note, "other.example", &id),
+                Err(CheckpointError::Origin)
+            );
+            assert_eq!(
+                checkpoint::parse(&note, &origin, &[7; 32]),
+                Err(CheckpointError::NotSigned)
+            );
             found = true;
             verified += 1;
         }
@@ -335,7 +357,8 @@ proptest! {
         let mut growth = rows.prove_growth(old, count);
         let before = rows.root(old);
         let theirs = tlog::prove_tree(count, old, &Stored(&rows)).unwrap();
-        // Theirs repeats the old root where the sizes are equal or a power of two apart; ours is RFC 6962's.
+        // Theirs repeats the old root where the sizes are equal or a power of two apart; ours is
+        // RFC 6962's.
         let theirs: Vec<_> = theirs.iter().map(|hash| hash.0).collect();
         if old < count {
             prop_assert_eq!(&growth, &theirs);
@@ -407,7 +430,8 @@ fn tiles_of_a_proof_grow_logarithmically() {
     let mut found = BTreeMap::new();
     for power in [3, 6, 9, 12] {
         let size = 10_u64.pow(power);
-        let counts = [0, size / 3, size - 1].map(|index| needed(&inclusion_spans(index, size), size).len());
+        let counts =
+            [0, size / 3, size - 1].map(|index| needed(&inclusion_spans(index, size), size).len());
         found.insert(power, counts.into_iter().max().unwrap());
     }
     assert_eq!(found, BTreeMap::from([(3, 3), (6, 5), (9, 6), (12, 8)]));

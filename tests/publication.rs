@@ -1,4 +1,5 @@
-//! What becomes of a promise, against a simulated log of either kind: honest, young, broken, lying, forked; and what that costs.
+//! What becomes of a promise, against a simulated log of either kind: honest, young, broken, lying,
+//! forked; and what that costs.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,12 +14,12 @@ use std::time::Duration;
 
 use doorlight::ct::heads::Heads;
 use doorlight::ct::publication::{Kept, Promises, Publication};
-use doorlight::evidence::{Check, Code, Evidence};
-use doorlight::examination::{Examination, Site};
 use doorlight::fetch::{Answer, FetchError};
-use doorlight::signature::SignatureCheck;
 use doorlight::time::{DAY, Timestamp};
+use doorlight::verdict::evidence::{Check, Code, Evidence};
+use doorlight::verdict::examination::{Examination, Site};
 use doorlight::verdict::{REQUIRED, Verdict, verdict};
+use doorlight::x509::signature::SignatureCheck;
 use simulated_log::{SimulatedLog, block_on, now};
 
 #[path = "support/simulated_log.rs"]
@@ -70,7 +71,8 @@ fn an_honest_log_proves_it() {
             let newest = next.heads.logs().next().unwrap().1.newest.as_ref().unwrap().head.size;
             assert_eq!(newest, size.max(1000), "the largest is remembered");
         }
-        for (size, index) in [(1, 0), (2, 1), (256, 255), (257, 256), (65_536, 0), (65_537, 65_536)] {
+        for (size, index) in [(1, 0), (2, 1), (256, 255), (257, 256), (65_536, 0), (65_537, 65_536)]
+        {
             let log = SimulatedLog::new(is_tiled, size, index);
             ends(&log.audit(&Heads::default()), Code::InclusionProven, Code::ConsistencyFirstSight);
         }
@@ -111,7 +113,8 @@ fn a_young_entry_may_be_missing_and_an_old_one_may_not() {
 
 #[test]
 fn a_fork_is_shown_and_kept_for_ever() {
-    // 640 is no power of two: what a log of RFC 6962 hands over for it is evidence. 512 is one, and only tiles prove it there.
+    // 640 is no power of two: what a log of RFC 6962 hands over for it is evidence. 512 is one, and
+    // only tiles prove it there.
     for (is_tiled, old, new, is_proof) in [
         (false, 640, 640, true),
         (true, 640, 640, true),
@@ -126,20 +129,22 @@ fn a_fork_is_shown_and_kept_for_ever() {
         let mut forked = SimulatedLog::new(is_tiled, new, 5);
         forked.leaves.insert(77, [7; 32]);
         if new < old && !is_tiled {
-            // The proof is asked of the larger tree, which this log does not have: somebody who lies at will takes the other's answer.
+            // The proof is asked of the larger tree, which this log does not have: somebody who
+            // lies at will takes the other's answer.
             let other = SimulatedLog::new(false, old, 5);
             forked.meddle(move |url, _| {
                 url.contains("consistency")
-                    .then(|| Some(block_on(doorlight::fetch::Host::get(&other, &get(url)))))?
+                    .then(|| Some(block_on(doorlight::fetch::Platform::get(&other, &get(url)))))?
             });
         }
         if new < old && is_tiled {
             let other = SimulatedLog::new(true, old, 5);
             let size = new;
             forked.meddle(move |url, _| {
-                let of_other =
-                    url.ends_with(&format!(".p/{}", old % 256)) || (url.contains("tile/") && size < old);
-                of_other.then(|| Some(block_on(doorlight::fetch::Host::get(&other, &get(url)))))?
+                let of_other = url.ends_with(&format!(".p/{}", old % 256))
+                    || (url.contains("tile/") && size < old);
+                of_other
+                    .then(|| Some(block_on(doorlight::fetch::Platform::get(&other, &get(url)))))?
             });
         }
         let found = forked.audit(&heads);
@@ -160,15 +165,18 @@ fn a_fork_is_shown_and_kept_for_ever() {
         let accused = &kept.logs().next().unwrap().1.contradictions[0];
         assert!(accused.is_proof());
         let checks = accused.signature_checks(&forked.log().spki).unwrap();
-        assert_eq!(block_on(doorlight::fetch::Host::verify(&forked, &checks)), [true, true]);
+        assert_eq!(block_on(doorlight::fetch::Platform::verify(&forked, &checks)), [true, true]);
         let honest = SimulatedLog::new(is_tiled, 2000, 5);
         ends(&honest.audit(&kept), Code::InclusionProven, Code::ConsistencyContradiction);
         let mut merged = Heads::default();
         merged.merge(&kept, now());
         assert_eq!(merged.logs().next().unwrap().1.contradictions.len(), 1);
         // An accusation that was tampered with is refused.
-        let tampered =
-            found.heads.to_json().replacen("\"older_root_in_newer\":\"", "\"older_root_in_newer\":\"AAAA", 1);
+        let tampered = found.heads.to_json().replacen(
+            "\"older_root_in_newer\":\"",
+            "\"older_root_in_newer\":\"AAAA",
+            1,
+        );
         assert!(Heads::from_json(tampered.as_bytes()).is_err());
     }
     // Two looks at the same time that saw two histories.
@@ -208,8 +216,12 @@ fn hostile(n: usize, honest: &Answer) -> Option<Option<Result<Answer, FetchError
     let url = || "https://log.example".to_owned();
     let half = &honest.body[..honest.body.len() / 2];
     let text = String::from_utf8_lossy(&honest.body).into_owned();
-    let flipped: Vec<u8> =
-        honest.body.iter().enumerate().map(|(n, b)| b ^ u8::from(n == honest.body.len() / 3)).collect();
+    let flipped: Vec<u8> = honest
+        .body
+        .iter()
+        .enumerate()
+        .map(|(n, b)| b ^ u8::from(n == honest.body.len() / 3))
+        .collect();
     Some(match n {
         0 => answer(404, b""),
         1 => answer(410, b""),
@@ -234,16 +246,22 @@ fn hostile(n: usize, honest: &Answer) -> Option<Option<Result<Answer, FetchError
         20 => answer(200, text.replace(char::is_numeric, "99999999999999999999999").as_bytes()),
         21 => answer(
             200,
-            text.replacen('{', "{\"tree_size\":1,\"leaf_index\":1,\"consistency\":[],\"entries\":[],", 1)
-                .replacen("", "\0", 1)
-                .as_bytes(),
+            text.replacen(
+                '{',
+                "{\"tree_size\":1,\"leaf_index\":1,\"consistency\":[],\"entries\":[],",
+                1,
+            )
+            .replacen("", "\0", 1)
+            .as_bytes(),
         ),
         22 => answer(200, text.replace('=', "").as_bytes()),
         23 => answer(200, &[honest.body.as_slice(), b"x"].concat()),
         24 => answer(200, &[0xff; 4096]),
-        25 => {
-            Some(Ok(Answer { status: 429, retry_after: Some(Duration::from_secs(86_400)), body: Vec::new() }))
-        }
+        25 => Some(Ok(Answer {
+            status: 429,
+            retry_after: Some(Duration::from_secs(86_400)),
+            body: Vec::new(),
+        })),
         _ => return None,
     })
     // What alters nothing in this kind of answer is another thing altogether.
@@ -277,7 +295,8 @@ fn hostile_answers_end_as_not_checked_and_lose_nothing() {
                 is_meant.then(|| hostile(n, honest).unwrap())?
             });
             let found = log.audit(&heads);
-            let (inclusion, consistency) = (code(&found, Check::Inclusion), code(&found, Check::Consistency));
+            let (inclusion, consistency) =
+                (code(&found, Check::Inclusion), code(&found, Check::Consistency));
             let name = format!("{endpoint} {n}: {:?}", found.reports);
             if endpoint == "get-sth-consistency" {
                 assert_eq!(
@@ -297,13 +316,17 @@ fn hostile_answers_end_as_not_checked_and_lose_nothing() {
             // Asked for, it is grey; and what was remembered is still there.
             let required = [Check::Inclusion, Check::Consistency];
             assert_eq!(verdict(&found.evidence, &required), Verdict::Unchecked, "{name}");
-            let (before, after) = (heads.logs().next().unwrap().1, found.heads.logs().next().unwrap().1);
+            let (before, after) =
+                (heads.logs().next().unwrap().1, found.heads.logs().next().unwrap().1);
             assert!(
                 after.heads().any(|one| one.head.size >= 640) && after.contradictions.is_empty(),
                 "{name}"
             );
             assert!(before.newest.is_some());
-            assert!(log.requests.get() <= 64 && log.slept.get() <= Duration::from_secs(60), "{name}");
+            assert!(
+                log.requests.get() <= 64 && log.slept.get() <= Duration::from_secs(60),
+                "{name}"
+            );
             // It heals by itself.
             let healed = SimulatedLog::new(is_tiled, 1000, 5).audit(&found.heads);
             ends(&healed, Code::InclusionProven, Code::ConsistencyProven);
@@ -345,12 +368,20 @@ fn one_flipped_bit_is_refused() {
             if over.get() {
                 break;
             }
-            let check = if endpoint == "get-sth-consistency" { Check::Consistency } else { Check::Inclusion };
+            let check = if endpoint == "get-sth-consistency" {
+                Check::Consistency
+            } else {
+                Check::Inclusion
+            };
             let found_code = code(&found, check);
             // A foreign signature on a checkpoint may read as it likes.
             let is_grease = endpoint == "checkpoint" && found_code == Code::InclusionProven;
             assert!(
-                is_grease || matches!(found_code, Code::InclusionNotChecked | Code::ConsistencyNotChecked),
+                is_grease
+                    || matches!(
+                        found_code,
+                        Code::InclusionNotChecked | Code::ConsistencyNotChecked
+                    ),
                 "{endpoint} {bit}"
             );
             flips += usize::from(!is_grease);
@@ -368,7 +399,8 @@ fn a_partial_tile_that_is_gone_is_taken_from_the_full_one() {
         if url.contains(".p/") {
             return answer(404, b"");
         }
-        url.contains("tile/").then(|| Some(block_on(doorlight::fetch::Host::get(&grown, &get(url)))))?
+        url.contains("tile/")
+            .then(|| Some(block_on(doorlight::fetch::Platform::get(&grown, &get(url)))))?
     });
     ends(&log.audit(&Heads::default()), Code::InclusionProven, Code::ConsistencyFirstSight);
     assert!(log.kept.borrow().is_empty(), "believed only as far as the tree goes, so not kept");
@@ -406,7 +438,8 @@ fn requests_and_bytes_grow_with_the_logarithm() {
             table.push(first);
         }
         let (small, large) = (table[0], table[2]);
-        // A million times as many entries: twice three levels of tiles, thirty nodes instead of ten.
+        // A million times as many entries: twice three levels of tiles, thirty nodes instead of
+        // ten.
         assert!(large.0 <= small.0 + 6 && large.1 <= small.1 + 6 * 8192, "{table:?}");
     }
 }
@@ -414,11 +447,13 @@ fn requests_and_bytes_grow_with_the_logarithm() {
 #[test]
 fn without_promises_nothing_is_asked() {
     let log = SimulatedLog::new(true, 1000, 5);
-    let run =
-        |promises| block_on(doorlight::ct::publication::audit(&log, &promises, &Heads::default(), now()));
-    for (promises, expected) in
-        [(Promises::NotExpected, Code::InclusionNotExpected), (Promises::None, Code::InclusionNoPromise)]
-    {
+    let run = |promises| {
+        block_on(doorlight::ct::publication::audit(&log, &promises, &Heads::default(), now()))
+    };
+    for (promises, expected) in [
+        (Promises::NotExpected, Code::InclusionNotExpected),
+        (Promises::None, Code::InclusionNoPromise),
+    ] {
         assert_eq!(run(promises).evidence, [Evidence::new(expected)]);
     }
     let Promises::Entry { entry, mut promises } = log.promises() else { return };
@@ -444,14 +479,16 @@ fn slow_evidence_is_added_to_the_report() {
     let world = support::lab_world(&lab);
     let at = support::timestamp(lab.now);
     let good = &lab.scenarios()[0];
-    let chain = doorlight::chain::Chain::read(&good.chain.concat()).unwrap();
+    let chain = doorlight::x509::chain::Chain::read(&good.chain.concat()).unwrap();
     let observation = support::observation(chain, doorlight_lab::scenario::HOST, at);
-    let pins = doorlight::pins::Pins::from_json(lab.pins().as_bytes()).unwrap();
+    let pins = doorlight::site::pins::Pins::from_json(lab.pins().as_bytes()).unwrap();
     let site = pins.site(&observation.address).map_or(Site::Unknown, Site::Record);
     let required = [Check::Inclusion];
     for also_required in [&[][..], &required] {
-        let knowledge = doorlight::examination::Knowledge { also_required, ..world.knowledge(site) };
-        let conclusion = Examination::new(&observation, knowledge).run(SignatureCheck::verify_natively);
+        let knowledge =
+            doorlight::verdict::examination::Knowledge { also_required, ..world.knowledge(site) };
+        let conclusion =
+            Examination::new(&observation, knowledge).run(SignatureCheck::verify_natively);
         let mut report = conclusion.report;
         let grey = if also_required.is_empty() { Verdict::Trusted } else { Verdict::Unchecked };
         assert_eq!(report.verdict, grey, "asked for and not there yet");
@@ -460,15 +497,25 @@ fn slow_evidence_is_added_to_the_report() {
 
         // Nobody answers for the lab's logs here.
         let nobody = SimulatedLog::new(true, 1, 0);
-        let found =
-            block_on(doorlight::ct::publication::audit(&nobody, &conclusion.promises, &Heads::default(), at));
+        let found = block_on(doorlight::ct::publication::audit(
+            &nobody,
+            &conclusion.promises,
+            &Heads::default(),
+            at,
+        ));
         report.add(found.evidence, also_required);
         report.publication = found.reports;
         assert_eq!(report.verdict, grey, "not checked is never green where it was asked for");
-        assert_eq!(doorlight::report::Report::from_json(report.to_json().as_bytes()).as_ref(), Ok(&report));
+        assert_eq!(
+            doorlight::verdict::report::Report::from_json(report.to_json().as_bytes()).as_ref(),
+            Ok(&report)
+        );
         assert!(report.to_text().contains("What the logs were asked"));
     }
-    let knowledge = doorlight::examination::Knowledge { also_required: &required, ..world.knowledge(site) };
+    let knowledge = doorlight::verdict::examination::Knowledge {
+        also_required: &required,
+        ..world.knowledge(site)
+    };
     let conclusion = Examination::new(&observation, knowledge).run(SignatureCheck::verify_natively);
     for (code, expected) in [
         (Code::InclusionProven, Verdict::Trusted),

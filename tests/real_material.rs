@@ -1,4 +1,5 @@
-//! Real chains, real lists, and what other projects made to break theirs. It lies beside the project; without it these tests say so and pass.
+//! Real chains, real lists, and what other projects made to break theirs. It lies beside the
+//! project; without it these tests say so and pass.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,28 +15,30 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
-use doorlight::certificate::{self, Certificate, SubjectName};
-use doorlight::chain::Chain;
 use doorlight::ct::log_list::{LogList, LogLists, Provenance};
 use doorlight::ct::sct::{Sct, SctError, SignedEntry};
-use doorlight::evidence::{Check, Code, Outcome};
-use doorlight::examination::Site;
-use doorlight::report::SctSignature;
-use doorlight::roots::Roots;
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
+use doorlight::verdict::evidence::{Check, Code, Outcome};
+use doorlight::verdict::examination::Site;
+use doorlight::verdict::report::SctSignature;
+use doorlight::x509::certificate::SubjectName;
+use doorlight::x509::certificate::{self, Certificate};
+use doorlight::x509::chain::Chain;
+use doorlight::x509::roots::Roots;
 use serde_json::{Value, json};
 use support::{World, code, corpora, files};
 
-fn all_lists() -> Option<LogLists> {
-    let folder = corpora("log-lists")?;
+fn all_lists() -> LogLists {
+    let folder = corpora("log-lists");
     let read = |path| LogList::parse(&std::fs::read(path).unwrap(), Provenance::Unsigned).unwrap();
-    Some(LogLists::new(files(&folder, ".json").iter().map(read).collect()))
+    LogLists::new(files(&folder, ".json").iter().map(read).collect())
 }
 
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn every_real_chain_is_judged_right() {
-    let (Some(folder), Some(log_lists)) = (corpora("real-chains"), all_lists()) else { return };
+    let (folder, log_lists) = (corpora("real-chains"), all_lists());
     let world = World { roots: Roots::mozilla(), log_lists };
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     let mut scts = 0;
@@ -52,7 +55,8 @@ fn every_real_chain_is_judged_right() {
         scts += report.scts.len();
         let path = code(&report, Check::Path);
         *reasons.entry(path.as_str()).or_default() += 1;
-        // All that is not validated lacks its root in today's programme; nothing else may be wrong with a real chain.
+        // All that is not validated lacks its root in today's programme; nothing else may be wrong
+        // with a real chain.
         let is_a_reason = matches!(
             path,
             Code::PathPublic
@@ -78,8 +82,9 @@ fn host_of(leaf: &Certificate) -> String {
 }
 
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn every_signed_list_verifies_and_no_flipped_copy_does() {
-    let Some(folder) = corpora("log-lists") else { return };
+    let folder = corpora("log-lists");
     let is_good = |json: &[u8], signature: &[u8]| {
         LogList::signature_check(json, signature).is_some_and(|check| check.verify_natively())
     };
@@ -91,7 +96,8 @@ fn every_signed_list_verifies_and_no_flipped_copy_does() {
         assert!(is_good(&json, &signature), "{}", path.display());
         let list = LogList::parse(&json, Provenance::Signed).unwrap();
         assert!(list.timestamp.is_some() && list.skipped == 0, "{}", path.display());
-        // Every byte of the signature, and bytes all over the list: a prime stride visits every kind of place.
+        // Every byte of the signature, and bytes all over the list: a prime stride visits every
+        // kind of place.
         for at in 0..signature.len() {
             let mut forged = signature.clone();
             forged[at] ^= 1 << (at % 8);
@@ -109,20 +115,24 @@ fn every_signed_list_verifies_and_no_flipped_copy_does() {
     assert!(signatures.len() >= 20);
 }
 
-/// Cases where Doorlight's answer differs from the expected one, with the reason. Those of rustls-webpki itself are in its own list.
+/// Cases where Doorlight's answer differs from the expected one, with the reason. Those of
+/// rustls-webpki itself are in its own list.
 const LIMBO_EXCEPTIONS: &[(&str, &str)] = &[(
     "rfc5280::ee-empty-issuer",
     "its certificate has the issuer CN=empty-issuer, which is valid and signed; see empty_issuer",
 )];
 
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn limbo_agrees_but_for_the_exceptions() {
-    let Some(folder) = corpora("limbo") else { return };
-    let read =
-        |name: &str| -> Value { serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap() };
+    let folder = corpora("limbo");
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+    };
     let limbo = read("limbo-2023-12-02.json");
     let of_webpki = read("webpki-known-divergences.json");
-    let (mut agreed, mut inapplicable, mut excepted, mut unexplained) = (0, 0, Vec::new(), Vec::new());
+    let (mut agreed, mut inapplicable, mut excepted, mut unexplained) =
+        (0, 0, Vec::new(), Vec::new());
     for case in limbo["testcases"].as_array().unwrap() {
         let id = case["id"].as_str().unwrap();
         // A limit on the depth is no parameter of a TLS client; webpki's own is 6.
@@ -144,12 +154,14 @@ fn limbo_agrees_but_for_the_exceptions() {
         let word = if actual { "accepted" } else { "refused" };
         match reason {
             Some(reason) => excepted.push((id, word, reason)),
-            None => {
-                unexplained.push(format!("{id}: {word}, and no reason is known: {}", case["description"]))
-            }
+            None => unexplained
+                .push(format!("{id}: {word}, and no reason is known: {}", case["description"])),
         }
     }
-    println!("limbo: {agreed} agree, {inapplicable} do not apply, {} differ for a reason:", excepted.len());
+    println!(
+        "limbo: {agreed} agree, {inapplicable} do not apply, {} differ for a reason:",
+        excepted.len()
+    );
     for (id, word, reason) in &excepted {
         println!("  {word:<9} {id}: {reason}");
     }
@@ -157,12 +169,15 @@ fn limbo_agrees_but_for_the_exceptions() {
     assert!(agreed >= 90);
 }
 
-/// True where everything that a TLS client asks of a chain is right; pins and logs are not limbo's subject.
+/// True where everything that a TLS client asks of a chain is right; pins and logs are not limbo's
+/// subject.
 fn limbo_accepts(case: &Value) -> bool {
     let ders = |field: &str| -> Vec<Vec<u8>> {
         let pems = case[field].as_array().unwrap().iter();
-        pems.flat_map(|pem| certificate::split(pem.as_str().unwrap().as_bytes()).unwrap_or_default())
-            .collect()
+        pems.flat_map(|pem| {
+            certificate::split(pem.as_str().unwrap().as_bytes()).unwrap_or_default()
+        })
+        .collect()
     };
     let mut roots = Roots::none();
     if roots.add(&ders("trusted_certs")).is_err() {
@@ -171,17 +186,22 @@ fn limbo_accepts(case: &Value) -> bool {
     let Ok(leaf) = certificate::split(case["peer_certificate"].as_str().unwrap().as_bytes()) else {
         return false;
     };
-    let Ok(chain) = Chain::presented(&[leaf, ders("untrusted_intermediates")].concat()) else { return false };
-    let at = case["validation_time"]
-        .as_str()
-        .map_or_else(|| "2023-12-02T00:00:00Z".parse::<Timestamp>().unwrap(), |time| time.parse().unwrap());
+    let Ok(chain) = Chain::presented(&[leaf, ders("untrusted_intermediates")].concat()) else {
+        return false;
+    };
+    let at = case["validation_time"].as_str().map_or_else(
+        || "2023-12-02T00:00:00Z".parse::<Timestamp>().unwrap(),
+        |time| time.parse().unwrap(),
+    );
     let world = World { roots, log_lists: LogLists::default() };
     let host = case["expected_peer_name"]["value"].as_str().unwrap();
     let report = world.conclude(chain, host, at, Site::Unknown).report;
-    [Check::Certificate, Check::Name, Check::Validity, Check::Key, Check::Path].into_iter().all(|check| {
-        let is_right = |outcome| matches!(outcome, Outcome::Pass | Outcome::Note);
-        report.evidence.iter().any(|one| one.check == check && is_right(one.outcome))
-    })
+    [Check::Certificate, Check::Name, Check::Validity, Check::Key, Check::Path].into_iter().all(
+        |check| {
+            let is_right = |outcome| matches!(outcome, Outcome::Pass | Outcome::Note);
+            report.evidence.iter().any(|one| one.check == check && is_right(one.outcome))
+        },
+    )
 }
 
 fn log_key(name: &str) -> Vec<u8> {
@@ -190,8 +210,9 @@ fn log_key(name: &str) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn single_scts_give_the_errors_that_sct_rs_expects() {
-    let Some(folder) = corpora("sct-negatives") else { return };
+    let folder = corpora("sct-negatives");
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
     let judge = |name: &str, key: &str, entry: &[u8]| -> Result<bool, SctError> {
         let sct = Sct::parse(&read(name))?;
@@ -212,7 +233,8 @@ fn single_scts_give_the_errors_that_sct_rs_expects() {
     for (case, expected) in [
         ("wrongext", Ok(false)),
         ("badsigalg", Ok(false)),
-        // Read and verified as such; that its log is another, or its time to come, is for the examination to say.
+        // Read and verified as such; that its log is another, or its time to come, is for the
+        // examination to say.
         ("wrongid", Ok(true)),
         ("future", Ok(true)),
         ("junk", Err(SctError::Malformed)),
@@ -235,13 +257,14 @@ fn single_scts_give_the_errors_that_sct_rs_expects() {
 }
 
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn firefox_ct_certificates_give_the_expected_results() {
-    let Some(folder) = corpora("test-ct") else { return };
+    let folder = corpora("test-ct");
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
     // The operators are those of Firefox's test logs.
     let log = |key: &str| {
         let spki = log_key(key);
-        let id = doorlight::fingerprint::SpkiSha256::of(&spki);
+        let id = doorlight::x509::fingerprint::SpkiSha256::of(&spki);
         json!({
             "description": key,
             "log_id": Base64::encode_string(id.as_bytes()),
@@ -268,8 +291,13 @@ fn firefox_ct_certificates_give_the_expected_results() {
     ] {
         let chain = Chain::read(&read(&format!("{name}.example.com.pem"))).unwrap();
         let at = "2026-01-01T00:00:00Z".parse().unwrap();
-        let report = world.conclude(chain, &format!("{name}.example.com"), at, Site::Unknown).report;
-        assert_eq!((code(&report, Check::Sct), code(&report, Check::CtPolicy)), (sct, policy), "{name}");
+        let report =
+            world.conclude(chain, &format!("{name}.example.com"), at, Site::Unknown).report;
+        assert_eq!(
+            (code(&report, Check::Sct), code(&report, Check::CtPolicy)),
+            (sct, policy),
+            "{name}"
+        );
         assert_eq!(code(&report, Check::Path), Code::PathAddedRoot, "{name}");
         if name == "ct-tiled-valid" {
             let index: Vec<_> = report.scts.iter().filter_map(|sct| sct.leaf_index).collect();
@@ -284,7 +312,8 @@ fn firefox_ct_certificates_give_the_expected_results() {
         ("ct-via-tls", "ct-via-tls-1.sct", "mozilla default", true),
     ];
     for (certificate, sct, key, expected) in pairs {
-        let leaf = certificate::split(&read(&format!("{certificate}.example.com.pem"))).unwrap().remove(0);
+        let leaf =
+            certificate::split(&read(&format!("{certificate}.example.com.pem"))).unwrap().remove(0);
         let bytes = read(sct);
         let sct = Sct::parse(&bytes).unwrap_or_else(|error| panic!("{sct}: {error}"));
         let check = sct.signature_check(&log_key(key), &SignedEntry::Certificate(leaf)).unwrap();
@@ -293,10 +322,12 @@ fn firefox_ct_certificates_give_the_expected_results() {
 }
 
 #[test]
+#[ignore = "needs the corpora: DOORLIGHT_CORPORA names their folder"]
 fn precertificates_are_taken_apart_to_the_byte() {
-    let Some(folder) = corpora("precerts") else { return };
+    let folder = corpora("precerts");
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
-    let first = |name: &str| Certificate::from_der(&certificate::split(&read(name)).unwrap()[0]).unwrap();
+    let first =
+        |name: &str| Certificate::from_der(&certificate::split(&read(name)).unwrap()[0]).unwrap();
     let cloudflare = first("cloudflare.pem");
     assert_eq!(cloudflare.precertificate_tbs().unwrap(), read("cloudflare-tbs-without-sct.der"));
     assert!(!cloudflare.is_precertificate() && cloudflare.sct_list().is_some());
@@ -309,8 +340,12 @@ fn precertificates_are_taken_apart_to_the_byte() {
         let chain = Chain::read(&read(name)).unwrap();
         let world = World { roots: Roots::mozilla(), log_lists: LogLists::default() };
         let at = precertificate.not_before().plus(Duration::from_secs(3600));
-        let report = world.conclude(chain, "certificate.transparency.dev", at, Site::Unknown).report;
+        let report =
+            world.conclude(chain, "certificate.transparency.dev", at, Site::Unknown).report;
         assert_eq!(report.verdict, Verdict::Danger, "{name}: a precertificate must not be used");
     }
-    assert_eq!(first("preissuer-chain.pem").precertificate_tbs().unwrap(), read("preissuer-precert-tbs.der"));
+    assert_eq!(
+        first("preissuer-chain.pem").precertificate_tbs().unwrap(),
+        read("preissuer-precert-tbs.der")
+    );
 }

@@ -13,11 +13,11 @@ mod support;
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use doorlight::chain::Chain;
-use doorlight::evidence::{Check, Code, Outcome};
-use doorlight::examination::{Examination, Site, Step};
-use doorlight::signature::{Answers, SignatureCheck};
 use doorlight::verdict::Verdict;
+use doorlight::verdict::evidence::{Check, Code, Outcome};
+use doorlight::verdict::examination::{Examination, Site, Step};
+use doorlight::x509::chain::Chain;
+use doorlight::x509::signature::{Answers, SignatureCheck};
 use doorlight_lab::scenario::{HOST, Lab};
 use proptest::prelude::*;
 use support::{World, code, lab_world, observation, outcome, timestamp};
@@ -25,14 +25,14 @@ use time::OffsetDateTime;
 
 struct Home {
     world: World,
-    pins: doorlight::pins::Pins,
+    pins: doorlight::site::pins::Pins,
     chain: Vec<Vec<u8>>,
     at: doorlight::time::Timestamp,
 }
 
 fn home() -> Home {
     let lab = Lab::new(OffsetDateTime::now_utc());
-    let pins = doorlight::pins::Pins::from_json(lab.pins().as_bytes()).unwrap();
+    let pins = doorlight::site::pins::Pins::from_json(lab.pins().as_bytes()).unwrap();
     let chain = lab.scenarios().remove(0).chain;
     Home { world: lab_world(&lab), pins, chain, at: timestamp(lab.now) }
 }
@@ -67,7 +67,8 @@ fn without_answers_there_is_no_conclusion() {
         let checks = examination.checks();
         // leaf by intermediate, intermediate by root, three SCTs
         assert_eq!(checks.len(), 5);
-        // Whatever part of the answers is there: as long as one is missing, it is asked for, and nothing is concluded.
+        // Whatever part of the answers is there: as long as one is missing, it is asked for, and
+        // nothing is concluded.
         for missing in 0..checks.len() {
             let mut answers = Answers::new();
             for (n, check) in checks.iter().enumerate() {
@@ -92,7 +93,8 @@ fn one_bad_answer_is_enough_to_refuse() {
         };
         for (n, bad) in checks.iter().enumerate() {
             let conclusion =
-                home.world.conclude_with(home.chain(), HOST, home.at, home.site(), |check| check != bad);
+                home.world
+                    .conclude_with(home.chain(), HOST, home.at, home.site(), |check| check != bad);
             assert_eq!(conclusion.report.verdict, Verdict::Danger, "check {n}");
         }
     });
@@ -127,7 +129,8 @@ fn an_answer_counts_for_its_own_bytes_only() {
 fn the_first_word_about_a_signature_stands() {
     HOME.with(|home| {
         let observation = observation(home.chain(), HOST, home.at);
-        let check = Examination::new(&observation, home.world.knowledge(home.site())).checks().remove(0);
+        let check =
+            Examination::new(&observation, home.world.knowledge(home.site())).checks().remove(0);
         let mut answers = Answers::new();
         answers.insert(check.clone(), false);
         answers.insert(check.clone(), true);
@@ -137,15 +140,18 @@ fn the_first_word_about_a_signature_stands() {
 
 #[test]
 fn every_accepted_path_was_answered_link_by_link() {
-    // A platform that notes what it is asked, and says yes to everything: an accepted path must rest on a yes for each link.
+    // A platform that notes what it is asked, and says yes to everything: an accepted path must
+    // rest on a yes for each link.
     HOME.with(|home| {
         let asked = RefCell::new(Vec::<SignatureCheck>::new());
-        let conclusion = home.world.conclude_with(home.chain(), HOST, home.at, home.site(), |check| {
-            asked.borrow_mut().push(check.clone());
-            true
-        });
+        let conclusion =
+            home.world.conclude_with(home.chain(), HOST, home.at, home.site(), |check| {
+                asked.borrow_mut().push(check.clone());
+                true
+            });
         assert_eq!(outcome(&conclusion.report, Check::Path), Outcome::Note);
-        let messages: HashSet<Vec<u8>> = asked.borrow().iter().map(|check| check.message.clone()).collect();
+        let messages: HashSet<Vec<u8>> =
+            asked.borrow().iter().map(|check| check.message.clone()).collect();
         for der in &home.chain {
             // The TBSCertificate is what the outer SEQUENCE begins with.
             let is_asked = messages.iter().any(|message| {
@@ -179,7 +185,8 @@ fn a_wrong_issuer_spoils_the_scts() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// A bit flipped anywhere in the leaf (TBS, SCTs, signature) or in the intermediate: unreadable or refused, never trusted.
+    /// A bit flipped anywhere in the leaf (TBS, SCTs, signature) or in the intermediate: unreadable
+    /// or refused, never trusted.
     #[test]
     fn a_flipped_bit_is_never_trusted(which in 0..2usize, at in any::<prop::sample::Index>(), bit in 0..8u8) {
         HOME.with(|home| {
@@ -193,11 +200,12 @@ proptest! {
         })?;
     }
 
-    /// A bit flipped in the SCT list alone, with a platform that finds the certificates' own signatures good: the SCTs must fall by themselves.
+    /// A bit flipped in the SCT list alone, with a platform that finds the certificates' own
+    /// signatures good: the SCTs must fall by themselves.
     #[test]
     fn a_flipped_bit_in_an_sct_is_refused(at in any::<prop::sample::Index>(), bit in 0..8u8) {
         HOME.with(|home| {
-            let leaf = doorlight::certificate::Certificate::from_der(&home.chain[0]).unwrap();
+            let leaf = doorlight::x509::certificate::Certificate::from_der(&home.chain[0]).unwrap();
             let list = leaf.sct_list().unwrap().to_vec();
             let start = home.chain[0].windows(list.len()).position(|window| window == list).unwrap();
             let mut chain = home.chain.clone();
@@ -206,7 +214,7 @@ proptest! {
             let chain = Chain::presented(&chain).unwrap();
             let tbs_is_good = |check: &SignatureCheck| check.message.starts_with(&[0x30]) || check.verify_natively();
             let report = home.world.conclude_with(chain, HOST, home.at, home.site(), tbs_is_good).report;
-            let valid = report.scts.iter().filter(|sct| sct.signature == doorlight::report::SctSignature::Valid).count();
+            let valid = report.scts.iter().filter(|sct| sct.signature == doorlight::verdict::report::SctSignature::Valid).count();
             prop_assert!(valid < 3, "byte {at}, bit {bit}: {:?}", report.scts);
             prop_assert!(code(&report, Check::Path) == Code::PathAddedRoot);
             Ok(())

@@ -1,9 +1,10 @@
-//! The one thing that the bench times and the product has no door for: the SCTs of a certificate by themselves.
+//! The one thing that the bench times and the product has no door for: the SCTs of a certificate by
+//! themselves.
 
-use doorlight::certificate::Certificate;
 use doorlight::ct::log_list::{LogList, Provenance};
 use doorlight::ct::sct::{SignedEntry, parse_list};
-use doorlight::signature::SignatureCheck;
+use doorlight::x509::certificate::Certificate;
+use doorlight::x509::signature::SignatureCheck;
 
 /// A certificate that was read, its issuer's key, and the logs.
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen::prelude::wasm_bindgen)]
@@ -21,11 +22,14 @@ impl SctBench {
         Some(Self { leaf, issuer_spki, logs })
     }
 
-    /// From the bytes in the certificate to what the platform is asked, one for each SCT. `None` where an SCT is bad without asking.
+    /// From the bytes in the certificate to what the platform is asked, one for each SCT. `None`
+    /// where an SCT is bad without asking.
     pub fn checks(&self) -> Option<Vec<SignatureCheck>> {
         let entry = SignedEntry::embedded(&self.leaf, &self.issuer_spki).ok()?;
         let scts = parse_list(self.leaf.sct_list()?).ok()?;
-        scts.iter().map(|sct| sct.signature_check(&self.logs.log(&sct.log_id)?.spki, &entry)).collect()
+        scts.iter()
+            .map(|sct| sct.signature_check(&self.logs.log(&sct.log_id)?.spki, &entry))
+            .collect()
     }
 }
 
@@ -34,7 +38,11 @@ impl SctBench {
 impl SctBench {
     /// See [`SctBench::from_parts`].
     #[wasm_bindgen(constructor)]
-    pub fn new(leaf: &[u8], issuer_spki: Vec<u8>, log_list: &[u8]) -> Result<SctBench, js_sys::Error> {
+    pub fn new(
+        leaf: &[u8],
+        issuer_spki: Vec<u8>,
+        log_list: &[u8],
+    ) -> Result<SctBench, js_sys::Error> {
         Self::from_parts(leaf, issuer_spki, log_list)
             .ok_or_else(|| js_sys::Error::new("a fixture is unreadable"))
     }

@@ -1,8 +1,10 @@
-//! The platform's side of [`doorlight::signature`] in a browser: WebCrypto says which signatures are good.
+//! The platform's side of [`doorlight::x509::signature`] in a browser: WebCrypto says which
+//! signatures are good.
 //!
-//! Wherever `crypto.subtle` is: a page, a worker, an extension's service worker, Node. It is missing on pages that came over plain
-//! `http`; every signature is bad there, so ask [`is_available`] first. Whatever goes wrong (an exception, a rejected promise, an algorithm or a key that this
-//! browser does not know), the signature is bad, never good, and nothing traps.
+//! Wherever `crypto.subtle` is: a page, a worker, an extension's service worker, Node. It is
+//! missing on pages that came over plain `http`; every signature is bad there, so ask
+//! [`is_available`] first. Whatever goes wrong (an exception, a rejected promise, an algorithm or a
+//! key that this browser does not know), the signature is bad, never good, and nothing traps.
 
 pub mod network;
 
@@ -11,15 +13,15 @@ use core::pin::Pin;
 use core::task::Poll;
 use core::time::Duration;
 
-use doorlight::examination::{Conclusion, Examination, Step};
-use doorlight::signature::{Algorithm, Answers, Curve, Hash, SignatureCheck};
 use doorlight::time::Timestamp;
+use doorlight::verdict::examination::{Conclusion, Examination, Step};
+use doorlight::x509::signature::{Algorithm, Answers, Curve, Hash, SignatureCheck};
 use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-// Both copy the bytes they are handed before they return (Web Cryptography API, sections 14.3.4 and 14.3.9: "get a copy of the
-// bytes held by"), so they may be handed views of the module's memory.
+// Both copy the bytes they are handed before they return (Web Cryptography API, sections 14.3.4 and
+// 14.3.9: "get a copy of the bytes held by"), so they may be handed views of the module's memory.
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["globalThis", "crypto", "subtle"], js_name = importKey)]
@@ -40,7 +42,8 @@ extern "C" {
     ) -> Result<Promise, JsValue>;
 }
 
-/// False where there is no WebCrypto to ask. An examination would find every signature bad there, and cry wolf.
+/// False where there is no WebCrypto to ask. An examination would find every signature bad there,
+/// and cry wolf.
 pub fn is_available() -> bool {
     let member = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
     let crypto = member(&js_sys::global(), "crypto");
@@ -52,10 +55,12 @@ pub fn now() -> Timestamp {
     timestamp(js_sys::Date::now()).unwrap_or(Timestamp::from_millis(0))
 }
 
-/// From milliseconds as JavaScript counts them; `None` for what is no time after 1970. The standard library's one checked way from `f64`
-/// to an integer is by the seconds of a `Duration`.
+/// From milliseconds as JavaScript counts them; `None` for what is no time after 1970. The standard
+/// library's one checked way from `f64` to an integer is by the seconds of a `Duration`.
 pub fn timestamp(millis: f64) -> Option<Timestamp> {
-    Duration::try_from_secs_f64(millis).ok().map(|duration| Timestamp::from_millis(duration.as_secs()))
+    Duration::try_from_secs_f64(millis)
+        .ok()
+        .map(|duration| Timestamp::from_millis(duration.as_secs()))
 }
 
 /// Runs an examination to its end.
@@ -77,7 +82,8 @@ pub async fn run(examination: &Examination<'_>) -> Conclusion {
 
 /// Asks about all of `checks` at once; the answers come in the same order.
 pub async fn verify(checks: &[SignatureCheck]) -> Vec<bool> {
-    let mut running: Vec<_> = checks.iter().map(|check| Asked::Running(Box::pin(is_good(check)))).collect();
+    let mut running: Vec<_> =
+        checks.iter().map(|check| Asked::Running(Box::pin(is_good(check)))).collect();
     poll_fn(|context| {
         let mut all_done = true;
         for one in &mut running {

@@ -1,4 +1,5 @@
-//! `fetch` for audits: without credentials, cache, referrer and redirects, within limits of time and size.
+//! `fetch` for audits: without credentials, cache, referrer and redirects, within limits of time
+//! and size.
 
 use core::time::Duration;
 
@@ -80,7 +81,8 @@ pub async fn body(response: &Response, max_bytes: usize) -> Result<Vec<u8>, Body
 /// Asks once.
 ///
 /// # Errors
-/// [`FetchError`]. A browser does not say whether nobody answered or the answer may not be read: both are "unreachable".
+/// [`FetchError`]. A browser does not say whether nobody answered or the answer may not be read:
+/// both are "unreachable".
 pub async fn ask(get: &Get, time_limit: Duration) -> Result<Answer, FetchError> {
     let url = || get.url.clone();
     let init = Object::new();
@@ -93,7 +95,8 @@ pub async fn ask(get: &Get, time_limit: Duration) -> Result<Answer, FetchError> 
     .map(|(name, value)| (name, value.into()))
     .into();
     // The limit holds for the body too.
-    members.push(("signal", abort_after(u32::try_from(time_limit.as_millis()).unwrap_or(u32::MAX))));
+    members
+        .push(("signal", abort_after(u32::try_from(time_limit.as_millis()).unwrap_or(u32::MAX))));
     for (name, value) in members {
         // Setting a member of a fresh object does not fail.
         let _ = Reflect::set(&init, &name.into(), &value);

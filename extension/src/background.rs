@@ -1,22 +1,32 @@
-//! The background as the scripts see it: every event of the browser is handed to one of these functions.
+//! The background as the scripts see it: every event of the browser is handed to one of these
+//! functions.
 
-use std::rc::Rc;
+pub mod browser_events;
+pub mod effects;
+pub mod engine;
+pub mod guarding;
+pub mod home_status;
+pub mod message_handler;
+pub mod sender;
+pub mod watch_status;
 
 use js_sys::Promise;
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, spawn_local};
 
-use crate::answer::{self, Sender};
-use crate::capture::Browser;
-use crate::events::{self, Details};
-use crate::keeper::Keeper;
-use crate::{api, store};
+use crate::background::browser_events::Details;
+use crate::background::effects::Effects;
+use crate::background::engine::Engine;
+use crate::background::sender::Sender;
+use crate::browser::api;
+use crate::browser::capture::Browser;
+use doorlight_guard::ports::Refused;
 
 /// The background, started.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Background(Rc<Keeper>);
+pub struct Background(Engine);
 
 /// Starts the background: reads what is kept.
 ///
@@ -24,19 +34,24 @@ pub struct Background(Rc<Keeper>);
 /// The browser's storage does not answer. Every gate stays shut then.
 #[wasm_bindgen]
 pub async fn start() -> Result<Background, JsValue> {
-    let failed = |error: api::ApiError| JsValue::from(js_sys::Error::new(&error.to_string()));
-    let keeper = Keeper::start().await.map_err(failed)?;
+    let failed = |error: Refused| JsValue::from(js_sys::Error::new(&error.to_string()));
+    let engine = Engine::start(Effects::new()).await.map_err(failed)?;
     spawn_local({
-        let keeper = Rc::clone(&keeper);
+        let engine = engine.clone();
         async move {
-            keeper.set_gate().await;
-            if store::is_first_start().await {
-                events::started(&keeper).await;
+            // What an earlier life let pass for its own looks goes first. Where it cannot, these
+            // rules end with the browser.
+            let _ = engine.ports().gate.forget_probes().await;
+            engine.set_gate().await;
+            if engine::is_first_start().await {
+                browser_events::started(&engine).await;
+            } else {
+                guarding::finish_guard(&engine).await;
             }
-            keeper.show_lights().await;
+            engine.show_lights().await;
         }
     });
-    Ok(Background(keeper))
+    Ok(Background(engine))
 }
 
 fn promise(work: impl Future<Output = serde_json::Value> + 'static) -> Promise {
@@ -47,44 +62,50 @@ fn promise(work: impl Future<Output = serde_json::Value> + 'static) -> Promise {
 impl Background {
     /// `runtime.onMessage`.
     pub fn message(&self, message: &JsValue, sender: &JsValue) -> Promise {
-        let (keeper, message) = (Rc::clone(&self.0), api::text_of(message));
+        let (engine, message) = (self.0.clone(), api::text_of(message));
         let sender = Sender::read(&api::from_js(sender));
-        future_to_promise(
-            async move { Ok(api::from_text(&answer::answer(&keeper, &message, &sender).await)) },
-        )
+        future_to_promise(async move {
+            Ok(api::from_text(&message_handler::answer(&engine, &message, &sender).await))
+        })
     }
 
     /// Firefox: `webRequest.onBeforeRequest`, blocking. What cannot be understood is cancelled.
     pub fn before_request(&self, details: &JsValue) -> Promise {
-        let (keeper, details) = (Rc::clone(&self.0), Details::read(details));
+        let (engine, details) = (self.0.clone(), Details::read(details));
         promise(async move {
             match details {
-                Some(details) => events::before_request(&keeper, &details).await,
+                Some(details) => browser_events::before_request(&engine, &details).await,
                 None => json!({"cancel": true}),
             }
         })
     }
 
-    /// Firefox, for the common case without a wait: true where a request to `url` may pass because its check is fresh.
+    /// Firefox, for the common case without a wait: true where a request to `url` may pass because
+    /// its check is fresh.
     pub fn is_open(&self, url: &str) -> bool {
-        events::open_address(&self.0, url).is_some()
+        browser_events::open_address(&self.0, url).is_some()
     }
 
-    /// Firefox: true where that is so, and the check was about the certificate with this fingerprint (SHA-256, as Firefox writes it).
+    /// Firefox: true where that is so, and the check was about the certificate with this
+    /// fingerprint (SHA-256, as Firefox writes it).
     pub fn is_open_for(&self, url: &str, fingerprint: &str) -> bool {
-        events::open_address(&self.0, url)
-            .and_then(|address| self.0.standing(&address).certificate())
+        browser_events::open_address(&self.0, url)
+            .and_then(|address| {
+                self.0.store.with(|state| state.session.get(&address)?.certificate())
+            })
             .is_some_and(|known| fingerprint.parse() == Ok(known))
     }
 
     /// `webRequest.onHeadersReceived`; blocking in Firefox.
     pub fn headers_received(&self, details: &JsValue) -> Promise {
-        let (keeper, raw, read) = (Rc::clone(&self.0), details.clone(), Details::read(details));
+        let (engine, raw, read) = (self.0.clone(), details.clone(), Details::read(details));
         promise(async move {
-            match (read, &keeper.browser) {
-                (Some(details), Browser::Firefox(_)) => events::headers_received(&keeper, &details).await,
+            match (read, &engine.ports().capture) {
+                (Some(details), Browser::Firefox(_)) => {
+                    browser_events::headers_received(&engine, &details).await
+                }
                 (Some(details), Browser::Chromium(_)) => {
-                    events::security_seen(&keeper, &details, &raw).await;
+                    browser_events::security_seen(&engine, &details, &raw).await;
                     json!({})
                 }
                 (None, _) => json!({"cancel": true}),
@@ -92,19 +113,28 @@ impl Background {
         })
     }
 
+    /// `webRequest.onSendHeaders` of a request that belongs to no tab.
+    pub fn request_sent(&self, url: &str) {
+        self.0.ports().gate.probe_was_sent(url);
+    }
+
     /// `webRequest.onErrorOccurred`.
-    pub fn request_failed(&self, details: &JsValue) {
-        if let Some(details) = Details::read(details) {
-            events::request_failed(&self.0, &details);
-        }
+    pub fn request_failed(&self, details: &JsValue) -> Promise {
+        let (engine, details) = (self.0.clone(), Details::read(details));
+        promise(async move {
+            if let Some(details) = details {
+                browser_events::request_failed(&engine, &details).await;
+            }
+            json!({})
+        })
     }
 
     /// Chromium: `webRequest.onBeforeRedirect`.
     pub fn redirected(&self, details: &JsValue) -> Promise {
-        let (keeper, details) = (Rc::clone(&self.0), Details::read(details));
+        let (engine, details) = (self.0.clone(), Details::read(details));
         promise(async move {
             if let Some(details) = details {
-                events::redirected(&keeper, &details).await;
+                browser_events::redirected(&engine, &details).await;
             }
             json!({})
         })
@@ -112,14 +142,14 @@ impl Background {
 
     /// Chromium: `debugger.onDetach` with the reason `canceled_by_user`.
     pub fn look_ended(&self) {
-        if let Browser::Chromium(chromium) = &self.0.browser {
+        if let Browser::Chromium(chromium) = &self.0.ports().capture {
             chromium.ended();
         }
     }
 
     /// Chromium: whether `securityInfo` is known to be there or not.
     pub fn has_security_info(&self) -> Option<bool> {
-        match &self.0.browser {
+        match &self.0.ports().capture {
             Browser::Chromium(chromium) => chromium.has_security_info(),
             Browser::Firefox(_) => None,
         }
@@ -127,10 +157,10 @@ impl Background {
 
     /// `alarms.onAlarm`: its name, and the time it was set for, in milliseconds since 1970.
     pub fn alarm(&self, name: String, scheduled: f64) -> Promise {
-        let keeper = Rc::clone(&self.0);
+        let engine = self.0.clone();
         promise(async move {
             if let Some(scheduled) = doorlight_browser::timestamp(scheduled) {
-                events::alarm(&keeper, &name, scheduled).await;
+                browser_events::alarm(&engine, &name, scheduled).await;
             }
             json!({})
         })
@@ -138,11 +168,11 @@ impl Background {
 
     /// `storage.onChanged`: takes over what another background of this browser wrote.
     pub fn stored(&self, changes: &JsValue, area: String) -> Promise {
-        let keeper = Rc::clone(&self.0);
+        let engine = self.0.clone();
         let stamp = api::member(&api::member(changes, "written"), "newValue").as_string();
         promise(async move {
-            if stamp.is_some_and(|stamp| !store::is_own(&stamp)) {
-                keeper.read_again(area == "session").await;
+            if stamp.is_some_and(|stamp| !engine.store.is_own(&stamp)) {
+                engine.read_again(area == "session").await;
             }
             json!({})
         })
@@ -150,18 +180,19 @@ impl Background {
 
     /// The network changed.
     pub fn network_changed(&self) -> Promise {
-        let keeper = Rc::clone(&self.0);
+        let engine = self.0.clone();
         promise(async move {
-            events::network_changed(&keeper).await;
+            browser_events::network_changed(&engine).await;
             json!({})
         })
     }
 
-    /// `permissions.onAdded` and `onRemoved`, and the start after an installation, an update or of the browser.
+    /// `permissions.onAdded` and `onRemoved`, and the start after an installation, an update or of
+    /// the browser.
     pub fn permissions_changed(&self) -> Promise {
-        let keeper = Rc::clone(&self.0);
+        let engine = self.0.clone();
         promise(async move {
-            events::permissions_changed(&keeper).await;
+            browser_events::permissions_changed(&engine).await;
             json!({})
         })
     }

@@ -1,7 +1,8 @@
 //! The pages of the extension: what the user sees.
 //!
-//! They are built of what the web page is built of too (`doorlight-view`); nothing that came from a certificate, a server or the storage is ever taken for
-//! markup. All words come from the locale files ([`words`]); what a code means comes from the core. The pages decide nothing: they ask the
+//! They are built of what the web page is built of too (`doorlight-view`); nothing that came from a
+//! certificate, a server or the storage is ever taken for markup. All words come from the locale
+//! files ([`words`]); what a code means comes from the core. The pages decide nothing: they ask the
 //! background ([`background`]) and show what it answers.
 
 pub mod alarm;
@@ -14,6 +15,7 @@ pub mod consent;
 pub mod gate;
 pub mod glance;
 pub mod home;
+pub mod import;
 pub mod options;
 pub mod passwords;
 pub mod past;
@@ -25,11 +27,13 @@ pub mod sources;
 pub mod watch;
 
 pub use doorlight_view::{
-    button, certificate, clock, dom, field, file, findings, published, reason, said, sign, timeline, words,
+    button, certificate, clock, dom, field, file, findings, published, reason, said, sign,
+    timeline, words,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Shows the page of this name: `gate`, `popup`, `setup`, `options`, `home` or `passwords`. Called by `static/page.js`.
+/// Shows the page of this name: `gate`, `popup`, `setup`, `options`, `home` or `passwords`. Called
+/// by `static/page.js`.
 #[wasm_bindgen]
 pub async fn show_page(page: String) {
     doorlight_view::host::set(browser::Extension);

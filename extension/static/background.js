@@ -74,7 +74,13 @@ if (isFirefox) {
         if (reason === "canceled_by_user") background.then((core) => core.look_ended());
     });
 }
-webRequest.onErrorOccurred.addListener(hand("request_failed"), { ...guarded, types: ["xmlhttprequest"], tabId: -1 });
+// What our own rules stop is no news, and wakes nobody for longer.
+const STOPPED = ["net::ERR_BLOCKED_BY_CLIENT", "net::ERR_ABORTED", "NS_BINDING_ABORTED", "NS_ERROR_ABORT"];
+const failed = hand("request_failed");
+webRequest.onErrorOccurred.addListener((details) => STOPPED.includes(details.error) || failed(details), guarded);
+// Our own look has left the browser: nothing else passes by its rule. Without the core no look is
+// under way.
+webRequest.onSendHeaders.addListener(({ url }) => core?.request_sent(url), { ...guarded, types: ["xmlhttprequest"], tabId: -1 });
 
 runtime.onMessage.addListener((message, sender, answer) => {
     background.then((core) => core.message(message, sender)).then(answer, () => answer(null));

@@ -4,22 +4,43 @@ const WAIT = 15000;
 const AGAIN = 2500;
 const SOON = 100;
 const PACE = 1000;
-const wanted = location.hash.slice(1);
+let wanted = bare(location.hash.slice(1));
 const isPost = location.search === "?post";
 const hasBody = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
 
 // Inside another page nobody could see whose buttons these are.
 if (window.top === window) {
+  name(wanted);
   // Sent to another address while it is open: only what is behind the # changes, and nothing would load.
   addEventListener("hashchange", () => location.reload());
   check();
 }
 
+// Without the name and password that a URL may hold: neither the history nor the home gets them
+// from here.
+function bare(url) {
+  if (!URL.canParse(url)) return url;
+  const parsed = new URL(url);
+  if (!parsed.username && !parsed.password) return url;
+  parsed.username = parsed.password = "";
+  return parsed.href;
+}
+
+// Puts an address behind the # in the place of the one that is there.
+function name(url) {
+  if (location.hash.slice(1) !== url) history.replaceState(null, "", `${location.pathname}${location.search}#${url}`);
+}
+
 async function check() {
-  const answer = wanted.startsWith("https://") ? await ask() : null;
+  const answer = /^https?:\/\//.test(wanted) ? await ask() : null;
+  if (answer?.over_https) {
+    wanted = answer.over_https;
+    name(wanted);
+    return check();
+  }
   if (answer?.is_open && !isPost && answer.status?.is_guarded !== false) {
     await pace();
-    location.replace(wanted);
+    doorlightGoOn(wanted);
     return;
   }
   await hasBody;
@@ -28,6 +49,17 @@ async function check() {
   }
   await import("./page.js");
 }
+
+// Goes on as what it was. Nothing shows whether a visit was the user's own or another site's, so it
+// goes as the other site's (onward.js).
+globalThis.doorlightGoOn = async (url) => {
+  await hasBody;
+  document.getElementById("onward")?.remove();
+  const frame = Object.assign(document.createElement("iframe"), { id: "onward", hidden: true, title: "" });
+  frame.setAttribute("sandbox", "allow-scripts allow-top-navigation");
+  frame.src = `onward.html#${url}`;
+  document.body.append(frame);
+};
 
 // A gate that says open and is shut would send the tab to and fro without end: it goes on once in a second.
 async function pace() {

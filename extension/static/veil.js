@@ -1,5 +1,6 @@
-// Covers a page of a guarded host from its first moment, until the background says that it may be seen. For pages that asked nobody: out of a service
-// worker, the back/forward cache, or a restored session.
+// Covers a document of a guarded host from its first moment, until the background says that it may
+// be seen. For those that asked nobody: out of a service worker, the back/forward cache, or a
+// restored session; and for frames and popups without an address of their own.
 //
 // The lock is the listeners: they are the first on the window, so no key, paste or drop reaches a field, wherever it is and whenever it was added (light tree,
 // shadow trees, second factor). Fields are also disabled while they are covered, so that nothing is filled in by itself. The cover is for the eye: a plain
@@ -9,34 +10,75 @@
     globalThis.doorlightVeil = true;
 
     const input = ["keydown", "keypress", "keyup", "beforeinput", "input", "change", "paste", "drop", "submit", "click", "mousedown",
-        "mouseup", "pointerdown", "pointerup", "touchstart", "touchend", "compositionstart", "compositionend", "focus", "focusin"];
+        "mouseup", "pointerdown", "pointerup", "touchstart", "touchend", "compositionstart", "compositionend", "focus", "focusin", "beforeunload"];
     const isTop = window === window.top;
     const BLINK = 100;
+    // This document's own name: a light belongs to it alone.
+    const id = crypto.randomUUID?.() ?? String(crypto.getRandomValues(new Uint32Array(4)));
     let isCovered = false;
+    let hasLeft = false;
     let cover;
     let words;
     const disabled = new Set();
+    const inert = new Set();
+    const hidden = new Map();
+    // A page that takes the cover out of the tree would wrestle with it without end in one turn.
+    const MOST = 20;
+    let added = 0;
+    // Most covers are gone within a blink: only one that stays hides frames, which moves the page.
+    let isLong = false;
 
     const stop = (event) => {
         if (!isCovered) return;
         event.stopImmediatePropagation();
+        // To prevent this one would ask the user whether to stay.
+        if (event.type === "beforeunload") return;
         if (event.cancelable) event.preventDefault();
         if (event.type.startsWith("focus")) event.target.blur?.();
     };
     for (const type of input) window.addEventListener(type, stop, { capture: true, passive: false });
 
-    // Every field in the tree, and in the open shadow trees in it.
+    // What has a place above the page, or a document of its own in which no listener of ours may
+    // be.
+    const frames = "iframe, frame, object, embed";
+    const apart = `dialog, [popover], ${frames}`;
+    const isHidden = ({ style }) => style.getPropertyValue("display") === "none" && style.getPropertyPriority("display") === "important";
+    // Its shadow tree, a closed one too.
+    const shadowOf = (element) => {
+        try {
+            return globalThis.chrome?.dom?.openOrClosedShadowRoot?.(element) ?? element.openOrClosedShadowRoot ?? element.shadowRoot;
+        } catch {
+            return element.shadowRoot;
+        }
+    };
+    // Every field in the tree, and in the shadow trees in it.
     const shutFields = (root) => {
         for (const element of root.querySelectorAll("*")) {
-            if (element.shadowRoot) {
-                watch(element.shadowRoot);
-                shutFields(element.shadowRoot);
+            const shadow = element === cover ? null : shadowOf(element);
+            if (shadow) {
+                watch(shadow);
+                shutFields(shadow);
             }
             if (element.matches("input, textarea, select, button") && !element.disabled) {
                 element.disabled = true;
                 disabled.add(element);
             }
+            if (element !== cover && element.matches(apart) && !element.inert) {
+                element.inert = true;
+                inert.add(element);
+            }
+            // A frame of another site can give itself the focus, inert or not (measured in Chromium
+            // 156); one that is not shown cannot.
+            if (isLong && element.matches(frames) && !isHidden(element)) {
+                if (!hidden.has(element)) {
+                    const { style } = element;
+                    hidden.set(element, [style.getPropertyValue("display"), style.getPropertyPriority("display")]);
+                }
+                element.style.setProperty("display", "none", "important");
+            }
         }
+        // A frame that had the focus before it was made inert.
+        if (document.activeElement?.matches(apart)) document.activeElement.blur();
     };
     const watched = new WeakSet();
     const observer = new MutationObserver(() => isCovered && (shutFields(document), spread()));
@@ -48,6 +90,8 @@
     // A shadow tree may be attached to an element that is there already; nothing reports that.
     const patrol = () => {
         if (!isCovered) return;
+        added = 0;
+        isLong = true;
         shutFields(document);
         spread();
         raise();
@@ -56,7 +100,8 @@
 
     const spread = () => {
         const root = document.documentElement;
-        if (!root || cover?.parentNode === root) return;
+        if (!root || cover?.parentNode === root || added >= MOST) return;
+        added++;
         cover ??= sheet();
         root.append(cover);
     };
@@ -67,11 +112,16 @@
             "display:grid!important;place-items:center!important;background:Canvas!important;color:CanvasText!important;color-scheme:light dark!important";
         return element;
     };
+    // The last one that is shown is on top. Where the page has something there too, the cover is
+    // shown again and again: the page may do the same.
+    const isAlone = () => cover.matches(":popover-open") && document.querySelectorAll(":popover-open, :modal, :fullscreen").length === 1;
     const raise = () => {
-        if (!cover?.isConnected || cover.matches(":popover-open")) return;
+        if (!cover?.isConnected || isAlone()) return;
         cover.shadow ??= write();
         cover.popover = "manual";
         try {
+            if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
+            if (cover.matches(":popover-open")) cover.hidePopover();
             cover.showPopover();
         } catch {
             // It covers by its place alone.
@@ -89,6 +139,8 @@
 
     const lower = () => {
         isCovered = true;
+        isLong = false;
+        added = 0;
         watch(document);
         shutFields(document);
         spread();
@@ -101,11 +153,45 @@
         observer.takeRecords();
         for (const element of disabled) element.disabled = false;
         disabled.clear();
+        for (const element of inert) element.inert = false;
+        inert.clear();
+        for (const [element, [value, priority]] of hidden) {
+            // What the page has set meanwhile stays.
+            if (isHidden(element)) element.style.setProperty("display", value, priority);
+        }
+        hidden.clear();
         cover?.remove();
+        // It was ended before it had loaded, and may be seen now.
+        if (globalThis.doorlightStopped && location.protocol.startsWith("http")) location.reload();
+    };
+    // Danger: the document ends, wherever it is. One without an address of its own stays empty,
+    // because a new one would be told the same.
+    const leave = () => {
+        hasLeft = true;
+        lower();
+        window.stop();
+        document.documentElement?.replaceChildren();
+        spread();
+        const wanted = location.protocol === "https:" ? location.href : `${self.origin}/`;
+        if (isTop) location.replace(`${chrome.runtime.getURL("gate.html")}#${wanted}`);
+        else if (location.protocol.startsWith("http")) location.replace("about:blank");
+    };
+    // The extension was removed, switched off or updated: nobody could lift the cover any more. A
+    // newer one brings its own.
+    const isOrphan = () => !globalThis.chrome?.runtime?.id;
+    const setFree = () => {
+        asked++;
+        clearInterval(ticking);
+        for (const type of input) window.removeEventListener(type, stop, { capture: true });
+        delete globalThis.doorlightVeil;
+        lift();
     };
 
     let asked = 0;
+    let waited = 0;
     const ask = async (more = {}) => {
+        if (hasLeft) return;
+        if (isOrphan()) return setFree();
         lower();
         const mine = ++asked;
         let passage;
@@ -113,19 +199,37 @@
         // That it has woken is said once: again, it would undo the check that it waits for. It waits under its veil all the same.
         let next = more.has_woken ? { is_restored: true } : more;
         try {
-            const answer = chrome.runtime.sendMessage({ ask: "hello", url: location.href, ...more });
+            const answer = chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: id, ...more });
             passage = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 4000))]);
         } catch {
+            if (isOrphan()) return setFree();
             // The background was on its way to sleep (Firefox): the page stays covered, and asks again.
             pause = BLINK;
             next = more;
         }
         if (mine !== asked || passage?.is_leaving) return;
-        if (passage?.is_open) lift();
-        else setTimeout(() => mine === asked && ask(next), pause);
+        if (passage?.is_open) {
+            waited = 0;
+            return lift();
+        }
+        // A home that stays away is asked less and less often.
+        if (++waited > 15) pause = Math.max(pause, 30_000);
+        setTimeout(() => mine === asked && ask(next), pause);
     };
 
-    ask();
+    chrome.runtime.onMessage.addListener(({ tell, origin }, _, answer) => {
+        if (tell === "which") answer({ document: id, url: location.href, worker: navigator.serviceWorker?.controller?.scriptURL ?? "" });
+        // A document in a sandbox has lost its origin, and may still have a URL.
+        const whose = self.origin === "null" && location.protocol.startsWith("http") ? location.origin : self.origin;
+        if (tell === "leave" && [origin, "null"].includes(whose)) leave();
+    });
+    // A page that is only prepared is in no tab yet: it asks when it is shown.
+    if (document.prerendering) {
+        lower();
+        document.addEventListener("prerenderingchange", () => ask(), { once: true });
+    } else {
+        ask();
+    }
     // Covered on its way into the cache, so that it is covered when it comes back.
     window.addEventListener("pagehide", () => (asked++, lower()), { capture: true });
     // Firefox lets the script speak again only after this event; it is covered from its way into the cache.
@@ -135,9 +239,11 @@
     window.addEventListener("online", woken);
     // Timers stand still while the machine sleeps. Browsers let a hidden page's run once a minute.
     let last = Date.now();
-    setInterval(() => {
+    const ticking = setInterval(() => {
+        if (isOrphan()) return setFree();
         const gap = Date.now() - last;
         last = Date.now();
-        if (gap > 180_000) woken();
+        // Or the clock was set back, and nothing from before counts.
+        if (gap > 180_000 || gap < 0) woken();
     }, 20_000);
 })();

@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use base64ct::{Base64, Encoding};
-use doorlight::certificate::Certificate;
+use doorlight::x509::certificate::Certificate;
 use doorlight::ct::log_list::LogLists;
-use doorlight::roots::Roots;
+use doorlight::x509::roots::Roots;
 use doorlight::text::printable;
 
 /// The shipped lists of logs.

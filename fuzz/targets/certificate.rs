@@ -13,14 +13,16 @@
 use std::cell::{Cell, RefCell};
 
 use doorlight::address::Address;
-use doorlight::certificate::{self, Certificate, SubjectName};
-use doorlight::chain::Chain;
+use doorlight::x509::certificate::{self, Certificate};
+use doorlight::x509::certificate::SubjectName;
+use doorlight::x509::chain::Chain;
 use doorlight::ct::policy::CHROME;
-use doorlight::evidence::{Check, Code, Outcome};
-use doorlight::examination::{Examination, Knowledge, Observation, Possession, Seen, Site, unreadable};
-use doorlight::fingerprint::SpkiSha256;
-use doorlight::report::{Report, SctSignature};
-use doorlight::signature::SignatureCheck;
+use doorlight::verdict::evidence::{Check, Code, Outcome};
+use doorlight::verdict::examination::{Examination, Knowledge, Site, unreadable};
+use doorlight::verdict::observation::{Observation, Possession, Seen};
+use doorlight::x509::fingerprint::SpkiSha256;
+use doorlight::verdict::report::{Report, SctSignature};
+use doorlight::x509::signature::SignatureCheck;
 use doorlight::site::{Continuity, Origin, SiteRecord};
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
@@ -129,7 +131,8 @@ fn examine(chain: Chain, oracle: u8, has: &dyn Fn(u8) -> bool, seconds: u64) {
     };
     let conclusion = Examination::new(&observation, knowledge).run(verify);
     let report = &conclusion.report;
-    // 64 planned, 32 SCTs for each of four issuers, and what webpki asks beyond that within its own limit.
+    // 64 planned, 32 SCTs for each of four issuers, and what webpki asks beyond that within its own
+    // limit.
     assert!(asked.get() < 500, "{} signatures asked for", asked.get());
     check_report(report);
 
@@ -171,7 +174,7 @@ fn examine(chain: Chain, oracle: u8, has: &dyn Fn(u8) -> bool, seconds: u64) {
     // What the user accepts is the same key from then on, and the record can be kept.
     if let Some(continuity) = conclusion.continuity {
         assert_eq!(continuity == Continuity::SameKey, has(0));
-        record.remember(&leaf, continuity, at);
+        record.remember(&leaf, continuity, conclusion.report.verdict, at);
     }
     record.accept(&leaf, Origin::Home, at);
     let standing = doorlight::site::Standing { has_path: false, is_logged: Some(false) };

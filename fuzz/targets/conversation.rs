@@ -1,4 +1,5 @@
-//! What a home says, or whoever answers in its place: messages one a line, after a byte that says whether there is a token.
+//! What a home says, or whoever answers in its place: messages one a line, after a byte that says
+//! whether there is a token.
 #![no_main]
 
 use doorlight::home_assistant::advisory::Advisories;
@@ -6,7 +7,7 @@ use doorlight::home_assistant::check_up::CheckUp;
 use doorlight::home_assistant::conversation::{Conversation, ConversationError, Step};
 use doorlight::home_assistant::local::LocalAddress;
 use doorlight::home_assistant::version::Version;
-use doorlight::pins::Pins;
+use doorlight::site::pins::Pins;
 use doorlight::site::Heard;
 use doorlight::time::Timestamp;
 use doorlight_fuzz::{HOME, assert_safe_to_show};

@@ -1,9 +1,10 @@
-//! A list of logs, handed in by anybody. The first four bytes are the time of the look-ups, the rest is the list.
+//! A list of logs, handed in by anybody. The first four bytes are the time of the look-ups, the
+//! rest is the list.
 #![no_main]
 
 use doorlight::ct::log_list::{Log, LogList, LogLists, Provenance};
 use doorlight::ct::policy::{CHROME, Promise};
-use doorlight::fingerprint::SpkiSha256;
+use doorlight::x509::fingerprint::SpkiSha256;
 use doorlight::time::{CLOCK_SKEW, Timestamp};
 use doorlight_fuzz::{LOG_LISTS, assert_safe_to_show};
 use libfuzzer_sys::fuzz_target;
@@ -38,7 +39,8 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(log.operator_at(at), then);
     }
 
-    // Beside the shipped list, in either order: the newest that is not younger than the time judges.
+    // Beside the shipped list, in either order: the newest that is not younger than the time
+    // judges.
     let mut lists = LOG_LISTS.clone();
     lists.push(list.clone());
     for lists in [&lists, &LogLists::new(vec![list.clone()])] {
@@ -58,7 +60,8 @@ fuzz_target!(|data: &[u8]| {
             }
         }
     }
-    // As an examination does: a log that stands in the list twice, under two operators, is the first of them.
+    // As an examination does: a log that stands in the list twice, under two operators, is the
+    // first of them.
     let first = |log: &Log| list.log(&log.id).expect("it is in the list");
     let promises: Vec<_> = list.logs.iter().map(|log| Promise { log: first(log), timestamp: at }).collect();
     let count = CHROME.count(at.since(Timestamp::from_secs(0)), &promises);

@@ -1,9 +1,11 @@
-//! An export of pins, from anywhere: what is read can be written, read again and merged, and always tells the same of a certificate.
+//! An export of pins, from anywhere: what is read can be written, read again and merged, and always
+//! tells the same of a certificate.
 #![no_main]
 
-use doorlight::pins::Pins;
+use doorlight::site::pins::Pins;
 use doorlight::site::{Continuity, Origin, Standing};
 use doorlight::time::Timestamp;
+use doorlight::verdict::Verdict;
 use doorlight_fuzz::{HOME, assert_safe_to_show};
 use libfuzzer_sys::fuzz_target;
 
@@ -16,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
         }
     };
     check_round_trip(&pins);
-    // A file made by hand may name a key twice or its history in any order. Merging tidies that once, and never again.
+    // A file made by hand may name a key twice or its history in any order. Merging tidies that
+    // once, and never again.
     let mut merged = pins.clone();
     merged.merge(pins.clone());
     check_round_trip(&merged);
@@ -68,7 +71,7 @@ fuzz_target!(|data: &[u8]| {
                         }
                         _ => {}
                     }
-                    changed.site_mut(&site.address).remember(&HOME, continuity, at);
+                    changed.site_mut(&site.address).remember(&HOME, continuity, Verdict::Trusted, at);
                 }
             }
             let now = changed.site_mut(&site.address);

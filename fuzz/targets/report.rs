@@ -1,7 +1,7 @@
 //! A report that somebody exported, or made up.
 #![no_main]
 
-use doorlight::report::Report;
+use doorlight::verdict::report::Report;
 use doorlight_fuzz::assert_safe_to_show;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -24,11 +24,11 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(again.to_json(), json);
     let text = report.to_text();
     assert_safe_to_show(&text);
-    assert!(text.starts_with(doorlight::report::headline(report.verdict)));
+    assert!(text.starts_with(doorlight::verdict::report::headline(report.verdict)));
 });
 
-/// The core writes whole numbers only. Others, which serde_json reads to the last bit but one unless it is built to do better,
-/// are no part of the promise.
+/// The core writes whole numbers only. Others, which serde_json reads to the last bit but one
+/// unless it is built to do better, are no part of the promise.
 fn drop_fractions(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => *value = Value::Null,

@@ -1,10 +1,11 @@
-//! A SignedCertificateTimestampList, or one SCT: compared with a second reading of the same bytes, ten lines long.
+//! A SignedCertificateTimestampList, or one SCT: compared with a second reading of the same bytes,
+//! ten lines long.
 #![no_main]
 
 use doorlight::ct::log_list::SHIPPED;
 use doorlight::ct::log_list::{LogList, Provenance};
 use doorlight::ct::sct::{MAX_SCTS, Sct, SignedEntry, parse_list};
-use doorlight::signature::Algorithm;
+use doorlight::x509::signature::Algorithm;
 use doorlight::time::Timestamp;
 use doorlight_fuzz::{HOME, RSA_SPKI};
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Tiles of a small tree, handed over by anybody. The first four bytes are the size of the tree and the place of a leaf, 32 more the signed root, the rest is the
-//! tiles, one behind the other.
+//! Tiles of a small tree, handed over by anybody. The first four bytes are the size of the tree and
+//! the place of a leaf, 32 more the signed root, the rest is the tiles, one behind the other.
 #![no_main]
 
 use doorlight::ct::merkle::{Subtree, inclusion_spans, verify_inclusion};

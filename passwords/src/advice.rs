@@ -1,4 +1,5 @@
-//! What is wrong with a password and what would be better, as codes: the page has the words, in the user's language.
+//! What is wrong with a password and what would be better, as codes: the page has the words, in the
+//! user's language.
 
 use zxcvbn::feedback::{Suggestion, Warning};
 

@@ -1,4 +1,5 @@
-//! What the page calls, through `globalThis.doorlightPasswords`: JSON out, so that the page's module needs none of this one's types.
+//! What the page calls, through `globalThis.doorlightPasswords`: JSON out, so that the page's
+//! module needs none of this one's types.
 
 use js_sys::Reflect;
 use serde::Serialize;
@@ -22,7 +23,8 @@ struct Shown<'a> {
     bits: f64,
 }
 
-/// `{"text": …, "bits": …}`: a new password of `count` `"words"` or `"characters"`, from the browser's `crypto.getRandomValues`.
+/// `{"text": …, "bits": …}`: a new password of `count` `"words"` or `"characters"`, from the
+/// browser's `crypto.getRandomValues`.
 ///
 /// # Errors
 /// An `Error` with the stable `code` of [`GenerateError`].

@@ -1,12 +1,15 @@
 //! New passwords, by chance alone.
 //!
-//! Every word or character is drawn by itself, each as likely as every other, and nothing is thrown away because it looks weak: so what an
-//! attacker has to try, who knows how it was made, is exactly [`Generated::bits`].
+//! Every word or character is drawn by itself, each as likely as every other, and nothing is thrown
+//! away because it looks weak: so what an attacker has to try, who knows how it was made, is
+//! exactly [`Generated::bits`].
 //!
-//! Two bytes are drawn for each. The remainder of a division would make the first choices likelier than the last (65536 is no multiple of 7776
-//! nor of 74), so draws past the last whole multiple are rejected and drawn anew. The choosers of the crate `rand` do the same; they ask for a
-//! source that cannot fail, and one that fails must never end in a password, so this small one is Doorlight's own. That it is even is
-//! shown by going through all 65536 draws (below), and by chi-square (`tests/generator.rs`).
+//! Two bytes are drawn for each. The remainder of a division would make the first choices likelier
+//! than the last (65536 is no multiple of 7776 nor of 74), so draws past the last whole multiple
+//! are rejected and drawn anew. The choosers of the crate `rand` do the same; they ask for a source
+//! that cannot fail, and one that fails must never end in a password, so this small one is
+//! Doorlight's own. That it is even is shown by going through all 65536 draws (below), and by
+//! chi-square (`tests/generator.rs`).
 
 use core::num::NonZeroU16;
 
@@ -14,11 +17,14 @@ use zeroize::Zeroizing;
 
 use crate::words::{BETWEEN, WORDS};
 
-/// The characters that are drawn from: those that are mistaken for one another (`0 O`, `1 l I |`) are left out, and those that mean something
-/// to a shell or in the quotes of a YAML file (`"`, `'`, `\`, `` ` ``).
-pub const ALPHABET: &str = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789!#$%&*+-./:;=?@_~";
+/// The characters that are drawn from: those that are mistaken for one another (`0 O`, `1 l I |`)
+/// are left out, and those that mean something to a shell or in the quotes of a YAML file (`"`,
+/// `'`, `\`, `` ` ``).
+pub const ALPHABET: &str =
+    "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789!#$%&*+-./:;=?@_~";
 
-/// How often in a row a draw may be rejected. Of honest draws at most one in two is, so that this happens once in 2^128.
+/// How often in a row a draw may be rejected. Of honest draws at most one in two is, so that this
+/// happens once in 2^128.
 const MAX_REJECTED: u32 = 128;
 
 /// All draws of two bytes.
@@ -127,8 +133,10 @@ pub fn generate(
     if !(least..=most).contains(&count) {
         return Err(GenerateError::Count { count, least, most });
     }
-    let choices = u16::try_from(kind.choices()).ok().and_then(NonZeroU16::new).ok_or(GenerateError::Kind)?;
-    // As long as it can get, so that no part of it is left behind where a string grew: the longest word has 9 letters.
+    let choices =
+        u16::try_from(kind.choices()).ok().and_then(NonZeroU16::new).ok_or(GenerateError::Kind)?;
+    // As long as it can get, so that no part of it is left behind where a string grew: the longest
+    // word has 9 letters.
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(count).unwrap_or(0) * 10));
     for at in 0..count {
         let drawn = usize::from(draw(choices, &mut fill)?);
@@ -191,7 +199,10 @@ mod tests {
                     None => rejected += 1,
                 }
             }
-            assert!(counts.iter().all(|count| *count == DRAWS / u32::from(choices.get())), "{kind:?}");
+            assert!(
+                counts.iter().all(|count| *count == DRAWS / u32::from(choices.get())),
+                "{kind:?}"
+            );
             assert_eq!(rejected, DRAWS % u32::from(choices.get()));
             assert!(
                 rejected > 0,
@@ -248,11 +259,17 @@ mod tests {
             left -= 1;
             if left == 0 { Err(GenerateError::NoRandomness) } else { source(bytes) }
         };
-        assert_eq!(generate(Kind::Words, 6, fails_later).map(|_| ()), Err(GenerateError::NoRandomness));
+        assert_eq!(
+            generate(Kind::Words, 6, fails_later).map(|_| ()),
+            Err(GenerateError::NoRandomness)
+        );
         let stuck = |bytes: &mut [u8]| {
             bytes.fill(0xff);
             Ok(())
         };
-        assert_eq!(generate(Kind::Words, 6, stuck).map(|_| ()), Err(GenerateError::BrokenRandomness));
+        assert_eq!(
+            generate(Kind::Words, 6, stuck).map(|_| ()),
+            Err(GenerateError::BrokenRandomness)
+        );
     }
 }

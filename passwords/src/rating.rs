@@ -1,5 +1,6 @@
-//! How hard a password is to guess, as the crate zxcvbn estimates it: by the words, names, patterns, dates and earlier leaks that people who
-//! guess passwords try first. It is an estimate of guesses, not a proof; nothing here calls a password safe.
+//! How hard a password is to guess, as the crate zxcvbn estimates it: by the words, names,
+//! patterns, dates and earlier leaks that people who guess passwords try first. It is an estimate
+//! of guesses, not a proof; nothing here calls a password safe.
 
 use core::time::Duration;
 
@@ -8,14 +9,16 @@ use zxcvbn::zxcvbn;
 
 use crate::advice;
 
-/// How much of a password is looked at, in characters. zxcvbn cuts there itself, because its time grows with the square of the length; what
-/// comes after makes a password no worse than its beginning.
+/// How much of a password is looked at, in characters. zxcvbn cuts there itself, because its time
+/// grows with the square of the length; what comes after makes a password no worse than its
+/// beginning.
 pub const MAX_CHARACTERS: usize = 100;
 
 /// How many things that others know of the user are looked at.
 pub const MAX_INPUTS: usize = 32;
 
-/// The longest of them, in characters; longer ones are left out, since no password that is looked at could hold them.
+/// The longest of them, in characters; longer ones are left out, since no password that is looked
+/// at could hold them.
 pub const MAX_INPUT_CHARACTERS: usize = MAX_CHARACTERS;
 
 /// What came out.
@@ -23,7 +26,8 @@ pub const MAX_INPUT_CHARACTERS: usize = MAX_CHARACTERS;
 pub struct Rating {
     /// 0 (guessed at once) to 4 (hard to guess even with a copy of the server's files).
     pub score: u8,
-    /// How many guesses it takes. Counted in 64 bits: at the largest number it takes [at least](Rating::is_at_least) that many.
+    /// How many guesses it takes. Counted in 64 bits: at the largest number it takes [at
+    /// least](Rating::is_at_least) that many.
     pub guesses: u64,
     /// The order of magnitude of the guesses; `None` for the empty password.
     pub guesses_log10: Option<f64>,
@@ -44,7 +48,8 @@ pub struct Rating {
 pub struct Seconds {
     /// At the login page, where a hundred tries an hour are allowed.
     pub throttled: u64,
-    /// At the login page, ten tries a second: where nothing limits them, as in Home Assistant by default.
+    /// At the login page, ten tries a second: where nothing limits them, as in Home Assistant by
+    /// default.
     pub unthrottled: u64,
     /// With a copy of well stored passwords (bcrypt and the like): ten thousand a second.
     pub slow_hash: u64,
@@ -52,10 +57,12 @@ pub struct Seconds {
     pub fast_hash: u64,
 }
 
-/// Rates a password. `inputs` is what others know and would try first: the user's name, the name of the home's host.
+/// Rates a password. `inputs` is what others know and would try first: the user's name, the name of
+/// the home's host.
 pub fn rate(password: &str, inputs: &[String]) -> Rating {
     let known = inputs.iter().map(String::as_str);
-    let known = known.filter(|input| !input.is_empty() && input.chars().nth(MAX_INPUT_CHARACTERS).is_none());
+    let known = known
+        .filter(|input| !input.is_empty() && input.chars().nth(MAX_INPUT_CHARACTERS).is_none());
     let known: Vec<&str> = known.take(MAX_INPUTS).collect();
     let found = zxcvbn(password, &known);
     let times = found.crack_times();
@@ -75,7 +82,9 @@ pub fn rate(password: &str, inputs: &[String]) -> Rating {
         },
         warning: feedback.and_then(|feedback| feedback.warning()).map(advice::of_warning),
         suggestions: feedback
-            .map(|feedback| feedback.suggestions().iter().copied().map(advice::of_suggestion).collect())
+            .map(|feedback| {
+                feedback.suggestions().iter().copied().map(advice::of_suggestion).collect()
+            })
             .unwrap_or_default(),
     }
 }
@@ -101,7 +110,10 @@ mod tests {
         let mut inputs = vec!["x".repeat(MAX_INPUT_CHARACTERS + 1), String::new()];
         inputs.extend((0..MAX_INPUTS).map(|n| format!("qzvxwy{n}")));
         inputs.push("kaltenbrunnenweg".to_owned());
-        assert!(rate("kaltenbrunnenweg", &inputs).score >= 3, "the one past the limit is not looked at");
+        assert!(
+            rate("kaltenbrunnenweg", &inputs).score >= 3,
+            "the one past the limit is not looked at"
+        );
         inputs.swap(2, MAX_INPUTS + 2);
         assert_eq!(rate("kaltenbrunnenweg", &inputs).score, 0);
     }

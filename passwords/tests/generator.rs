@@ -1,4 +1,5 @@
-//! A million draws of each kind are as even as chance makes them, and the same test catches the mistake that is usually made.
+//! A million draws of each kind are as even as chance makes them, and the same test catches the
+//! mistake that is usually made.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +19,8 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 const SAMPLES: u32 = 1_000_000;
 
-/// A p-value below this, or as close to 1, is no chance: an honest generator comes here once in five hundred million runs.
+/// A p-value below this, or as close to 1, is no chance: an honest generator comes here once in
+/// five hundred million runs.
 const BOUND: f64 = 1e-9;
 
 /// How likely it is that even chances come out at least this unevenly.
@@ -26,11 +28,13 @@ fn p_value(counts: &[u32]) -> f64 {
     let total: u32 = counts.iter().sum();
     let cells = f64::from(u32::try_from(counts.len()).unwrap());
     let expected = f64::from(total) / cells;
-    let square: f64 = counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum();
+    let square: f64 =
+        counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum();
     ChiSquared::new(cells - 1.0).unwrap().sf(square)
 }
 
-/// Even, and not more even than chance: a generator that only counts through its choices is none either.
+/// Even, and not more even than chance: a generator that only counts through its choices is none
+/// either.
 fn passes(counts: &[u32]) -> bool {
     let p = p_value(counts);
     println!("{} cells: p = {p:.4}", counts.len());
@@ -64,7 +68,8 @@ fn counts(kind: Kind, mut fill: impl FnMut(&mut [u8]) -> Result<(), GenerateErro
 #[test]
 fn a_million_draws_are_even() {
     for kind in [Kind::Words, Kind::Characters] {
-        let system = counts(kind, |bytes| getrandom::fill(bytes).map_err(|_| GenerateError::NoRandomness));
+        let system =
+            counts(kind, |bytes| getrandom::fill(bytes).map_err(|_| GenerateError::NoRandomness));
         assert!(passes(&system), "{kind:?} from the system");
         let mut seeded = ChaCha20Rng::seed_from_u64(20_260_101);
         let repeatable = counts(kind, |bytes| {
@@ -95,7 +100,8 @@ fn a_remainder_alone_fails_the_same_test() {
     assert!(passes(&biased(ALPHABET.len(), 7)));
 }
 
-/// Where each part stands does not change what comes there, and neighbours have nothing to do with each other.
+/// Where each part stands does not change what comes there, and neighbours have nothing to do with
+/// each other.
 #[test]
 fn neighbours_are_independent() {
     let mut counts = vec![0_u32; ALPHABET.len() * ALPHABET.len()];

@@ -1,7 +1,9 @@
-//! The module that the browsers load says the same as the crate zxcvbn, run here by itself: on 200 passwords of all kinds, by the JSON that the
-//! page reads. What goes missing between them shows here: a cut, a lost digit, another clock, a score mapped wrongly.
+//! The module that the browsers load says the same as the crate zxcvbn, run here by itself: on 200
+//! passwords of all kinds, by the JSON that the page reads. What goes missing between them shows
+//! here: a cut, a lost digit, another clock, a score mapped wrongly.
 //!
-//! `./build.sh test` builds the module first and says where it is; without it, this says so and passes.
+//! `./build.sh test` builds the module first and says where it is; without it, this says so and
+//! passes.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +25,8 @@ use serde_json::{Value, json};
 /// A password, and what others know.
 type Sample = (String, Vec<String>);
 
-/// The samples, and what the module printed: ratings, then what it made. `None` where there is no module.
+/// The samples, and what the module printed: ratings, then what it made. `None` where there is no
+/// module.
 fn module_says() -> Option<(Vec<Sample>, Vec<Value>, Vec<Value>)> {
     let Some(module) = std::env::var_os("DOORLIGHT_PASSWORDS") else {
         println!("passwords: skipped, DOORLIGHT_PASSWORDS does not say where the module is");
@@ -31,9 +34,11 @@ fn module_says() -> Option<(Vec<Sample>, Vec<Value>, Vec<Value>)> {
     };
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let samples = tests.join("samples.json");
-    // The rating of a year depends on the year: both sides have the same one, also on New Year's Eve.
+    // The rating of a year depends on the year: both sides have the same one, also on New Year's
+    // Eve.
     let mut node = Command::new("node");
-    let output = node.env("TZ", "UTC").arg(tests.join("rate.mjs")).arg(module).arg(&samples).output();
+    let output =
+        node.env("TZ", "UTC").arg(tests.join("rate.mjs")).arg(module).arg(&samples).output();
     let output = output.expect("node");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -41,7 +46,11 @@ fn module_says() -> Option<(Vec<Sample>, Vec<Value>, Vec<Value>)> {
     let rated = lines.by_ref().take_while(|line| *line != "generated");
     let rated = rated.map(|line| serde_json::from_str(line).unwrap()).collect();
     let generated = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
-    Some((serde_json::from_str(&std::fs::read_to_string(samples).unwrap()).unwrap(), rated, generated))
+    Some((
+        serde_json::from_str(&std::fs::read_to_string(samples).unwrap()).unwrap(),
+        rated,
+        generated,
+    ))
 }
 
 #[test]
@@ -52,8 +61,11 @@ fn two_hundred_passwords_are_rated_as_by_zxcvbn() {
     let mut scores = BTreeSet::new();
     for ((password, inputs), rated) in samples.iter().zip(&rated) {
         // As documented: what is longer than what is looked at is left out.
-        let inputs: Vec<&str> =
-            inputs.iter().map(String::as_str).filter(|input| (1..=100).contains(&input.len())).collect();
+        let inputs: Vec<&str> = inputs
+            .iter()
+            .map(String::as_str)
+            .filter(|input| (1..=100).contains(&input.len()))
+            .collect();
         let own = zxcvbn::zxcvbn(password, &inputs);
         let times = own.crack_times();
         let seconds = |time| Duration::from(time).as_secs();

@@ -9,15 +9,17 @@
 //! — example.com/2026h1 kVB1JgAAAZtxtEwABAMARzBF…      key ID (4) ‖ uint64 timestamp ‖ DigitallySigned, over a TreeHeadSignature
 //! ```
 //!
-//! The note is c2sp.org/signed-note, its text c2sp.org/tlog-checkpoint, the signature c2sp.org/static-ct-api ("Checkpoints"). Strict beyond them in one thing: no
-//! extension lines, because the signature of RFC 6962 does not cover them.
+//! The note is c2sp.org/signed-note, its text c2sp.org/tlog-checkpoint, the signature
+//! c2sp.org/static-ct-api ("Checkpoints"). Strict beyond them in one thing: no extension lines,
+//! because the signature of RFC 6962 does not cover them.
 
 use sha2::{Digest, Sha256};
 
 use crate::ct::sct::LogId;
 use crate::ct::tree_head::{HeadError, SignedHead, TreeHead, decode, decode_hash};
 
-/// The largest checkpoint that is read, in bytes. Real ones have 300 to 1000; cosignatures take 100 to 200 each.
+/// The largest checkpoint that is read, in bytes. Real ones have 300 to 1000; cosignatures take 100
+/// to 200 each.
 pub const MAX_CHECKPOINT: usize = 16 << 10;
 /// The most signatures that are read.
 pub const MAX_SIGNATURES: usize = 64;
@@ -64,13 +66,19 @@ impl CheckpointError {
     }
 }
 
-/// The key ID under which a log signs notes: SHA-256(name ‖ 0x0A ‖ 0x05 ‖ log ID)\[:4\] (static-ct-api, "Checkpoints").
+/// The key ID under which a log signs notes: SHA-256(name ‖ 0x0A ‖ 0x05 ‖ log ID)\[:4\]
+/// (static-ct-api, "Checkpoints").
 pub fn key_id(origin: &str, log_id: &LogId) -> [u8; 4] {
-    let hash = Sha256::new().chain_update(origin).chain_update([0x0a, 0x05]).chain_update(log_id).finalize();
+    let hash = Sha256::new()
+        .chain_update(origin)
+        .chain_update([0x0a, 0x05])
+        .chain_update(log_id)
+        .finalize();
     hash.first_chunk().copied().unwrap_or_default()
 }
 
-/// Reads a checkpoint of the log with this origin and ID. Its signature is a question of its own: [`SignedHead::signature_check`].
+/// Reads a checkpoint of the log with this origin and ID. Its signature is a question of its own:
+/// [`SignedHead::signature_check`].
 ///
 /// # Errors
 /// [`CheckpointError`].
@@ -83,7 +91,8 @@ pub fn parse(note: &[u8], origin: &str, log_id: &LogId) -> Result<SignedHead, Ch
     if note.bytes().any(|byte| byte < 0x20 && byte != b'\n') {
         return Err(CheckpointError::Note);
     }
-    // The signatures follow the last empty line: the text may have others, and a checkpoint's may not.
+    // The signatures follow the last empty line: the text may have others, and a checkpoint's may
+    // not.
     let (text, signatures) = note.rsplit_once("\n\n").ok_or(CheckpointError::Note)?;
     let signatures = signatures.strip_suffix('\n').ok_or(CheckpointError::Note)?;
     if signatures.split('\n').count() > MAX_SIGNATURES {

@@ -1,8 +1,10 @@
-//! What was seen of each log: its newest head, heads still to be linked to it, and what contradicts it.
+//! What was seen of each log: its newest head, heads still to be linked to it, and what contradicts
+//! it.
 //!
-//! A log may show one history to the owner of a name and another to everybody else (attacker A8). Whoever keeps what the log signed and asks it to prove that the next head
-//! follows from it will see that, sooner or later. Two signed heads that cannot be of one history are evidence against the log that anybody can check: they are
-//! kept for ever.
+//! A log may show one history to the owner of a name and another to everybody else (attacker A8).
+//! Whoever keeps what the log signed and asks it to prove that the next head follows from it will
+//! see that, sooner or later. Two signed heads that cannot be of one history are evidence against
+//! the log that anybody can check: they are kept for ever.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::ct::merkle::{MAX_PROOF, NodeHash, verify_consistency};
 use crate::ct::sct::LogId;
 use crate::ct::tree_head::{SignedHead, decode_hash};
-use crate::signature::SignatureCheck;
 use crate::text::printable;
 use crate::time::Timestamp;
+use crate::x509::signature::SignatureCheck;
 
 /// The version of the JSON that is written.
 pub const VERSION: u32 = 1;
@@ -22,7 +24,8 @@ pub const VERSION: u32 = 1;
 pub const MAX_HEADS: usize = 4 << 20;
 /// The most logs that are remembered. All that ever were listed are fewer than 320.
 pub const MAX_LOGS: usize = 512;
-/// The most heads of a log that wait to be linked, and the most contradictions: one is enough, and none is ever pushed out.
+/// The most heads of a log that wait to be linked, and the most contradictions: one is enough, and
+/// none is ever pushed out.
 pub const MAX_OF_A_LOG: usize = 4;
 
 /// What was kept cannot be read. It is never the same as nothing: whoever holds it keeps it aside.
@@ -39,7 +42,9 @@ pub enum HeadsError {
         reason: String,
     },
     /// From a version that is newer than this one.
-    #[error("written by a newer version of Doorlight (version {version}; this one reads {VERSION})")]
+    #[error(
+        "written by a newer version of Doorlight (version {version}; this one reads {VERSION})"
+    )]
     NewerVersion {
         /// The version it names.
         version: u32,
@@ -59,8 +64,9 @@ impl HeadsError {
 
 /// Two heads that one log signed and that cannot be of one history.
 ///
-/// The first `older.size` entries of the newer tree have another root than the older head says: `proof` leads from that root to the newer head's
-/// ([`Contradiction::is_proof`]). For heads of one size the other root is the newer one's and the proof is empty.
+/// The first `older.size` entries of the newer tree have another root than the older head says:
+/// `proof` leads from that root to the newer head's ([`Contradiction::is_proof`]). For heads of one
+/// size the other root is the newer one's and the proof is empty.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contradiction {
@@ -85,11 +91,18 @@ impl Contradiction {
         older_root_in_newer: NodeHash,
         proof: Vec<NodeHash>,
     ) -> Option<Self> {
-        let one = Self { found_at, older: older.clone(), newer: newer.clone(), older_root_in_newer, proof };
+        let one = Self {
+            found_at,
+            older: older.clone(),
+            newer: newer.clone(),
+            older_root_in_newer,
+            proof,
+        };
         one.is_proof().then_some(one)
     }
 
-    /// True where the two heads exclude each other; whether the log signed them, [`Contradiction::signature_checks`] lets one ask.
+    /// True where the two heads exclude each other; whether the log signed them,
+    /// [`Contradiction::signature_checks`] lets one ask.
     pub fn is_proof(&self) -> bool {
         let (older, newer) = (&self.older.head, &self.newer.head);
         self.older_root_in_newer != older.root
@@ -127,16 +140,19 @@ impl SeenLog {
         self.newest.iter().chain(&self.unlinked)
     }
 
-    /// Notes a head with a good signature that is linked to every one of [`SeenLog::heads`]: they are superseded.
+    /// Notes a head with a good signature that is linked to every one of [`SeenLog::heads`]: they
+    /// are superseded.
     pub fn link(&mut self, head: &SignedHead) {
-        let largest = self.heads().chain([head]).max_by_key(|one| (one.head.size, one.head.timestamp));
+        let largest =
+            self.heads().chain([head]).max_by_key(|one| (one.head.size, one.head.timestamp));
         self.newest = largest.cloned();
         self.unlinked.clear();
     }
 
     /// Notes a head with a good signature that could not be linked: it is asked about again.
     pub fn defer(&mut self, head: &SignedHead) {
-        let same = |one: &SignedHead| one.head.size == head.head.size && one.head.root == head.head.root;
+        let same =
+            |one: &SignedHead| one.head.size == head.head.size && one.head.root == head.head.root;
         if self.newest.is_none() {
             self.newest = Some(head.clone());
         } else if !self.heads().any(same) && self.unlinked.len() < MAX_OF_A_LOG {
@@ -155,16 +171,18 @@ impl SeenLog {
         }
     }
 
-    /// Takes in what another look at the same log remembers. Heads of one size and two roots are a contradiction at once; others wait for a proof.
+    /// Takes in what another look at the same log remembers. Heads of one size and two roots are a
+    /// contradiction at once; others wait for a proof.
     pub fn merge(&mut self, other: &Self, at: Timestamp) {
         for contradiction in &other.contradictions {
             self.accuse(contradiction.clone());
         }
         for head in other.heads() {
-            let rival =
-                self.heads().find(|one| one.head.size == head.head.size && one.head.root != head.head.root);
-            let found =
-                rival.and_then(|rival| Contradiction::new(at, rival, head, head.head.root, Vec::new()));
+            let rival = self
+                .heads()
+                .find(|one| one.head.size == head.head.size && one.head.root != head.head.root);
+            let found = rival
+                .and_then(|rival| Contradiction::new(at, rival, head, head.head.root, Vec::new()));
             match found {
                 Some(contradiction) => self.accuse(contradiction),
                 None => self.defer(head),
@@ -202,8 +220,8 @@ impl Heads {
         }
     }
 
-    /// Takes in another memory of one's own, of an audit that ran at the same time. The signatures in it were checked by whoever made it: what
-    /// strangers hand in has no place here.
+    /// Takes in another memory of one's own, of an audit that ran at the same time. The signatures
+    /// in it were checked by whoever made it: what strangers hand in has no place here.
     pub fn merge(&mut self, other: &Self, at: Timestamp) {
         for (id, seen) in &other.0 {
             let mut own = self.0.get(id).cloned().unwrap_or_default();
@@ -212,7 +230,8 @@ impl Heads {
         }
     }
 
-    /// Reads what [`Heads::to_json`] wrote. The proofs of contradictions are checked again; signatures are a question to the platform.
+    /// Reads what [`Heads::to_json`] wrote. The proofs of contradictions are checked again;
+    /// signatures are a question to the platform.
     ///
     /// # Errors
     /// [`HeadsError`].
@@ -225,20 +244,25 @@ impl Heads {
         if json.len() > MAX_HEADS {
             return Err(HeadsError::TooLarge);
         }
-        let header: Header = serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))?;
+        let header: Header =
+            serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))?;
         if header.version > VERSION {
             return Err(HeadsError::NewerVersion { version: header.version });
         }
-        let kept: Kept = serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))?;
+        let kept: Kept =
+            serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))?;
         if kept.logs.len() > MAX_LOGS {
             return Err(malformed("too many logs"));
         }
         let mut heads = Self::default();
         for (id, seen) in kept.logs {
             let id = decode_hash(&id).map_err(|_| malformed("a log's ID is no hash"))?;
-            let is_bounded = seen.unlinked.len() <= MAX_OF_A_LOG && seen.contradictions.len() <= MAX_OF_A_LOG;
+            let is_bounded =
+                seen.unlinked.len() <= MAX_OF_A_LOG && seen.contradictions.len() <= MAX_OF_A_LOG;
             if !is_bounded || !seen.contradictions.iter().all(Contradiction::is_proof) {
-                return Err(malformed("more of a log than is kept, or an accusation without proof"));
+                return Err(malformed(
+                    "more of a log than is kept, or an accusation without proof",
+                ));
             }
             heads.0.insert(id, seen);
         }
@@ -247,7 +271,8 @@ impl Heads {
 
     /// One line of JSON.
     pub fn to_json(&self) -> String {
-        let logs = self.0.iter().map(|(id, seen)| (Base64::encode_string(id), seen.clone())).collect();
+        let logs =
+            self.0.iter().map(|(id, seen)| (Base64::encode_string(id), seen.clone())).collect();
         // Serialising plain structs with text keys to a string does not fail.
         serde_json::to_string(&Kept { version: VERSION, logs }).unwrap_or_default()
     }
@@ -258,11 +283,16 @@ mod hash_in_base64 {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(hash: &NodeHash, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        hash: &NodeHash,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&Base64::encode_string(hash))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeHash, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<NodeHash, D::Error> {
         decode_hash(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
@@ -272,11 +302,16 @@ mod hashes_in_base64 {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(hashes: &[NodeHash], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        hashes: &[NodeHash],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(hashes.iter().map(|hash| Base64::encode_string(hash)))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NodeHash>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<NodeHash>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
         if texts.len() > MAX_PROOF {
             return Err(D::Error::custom("a proof of too many nodes"));

@@ -1,9 +1,9 @@
 //! Lists of logs: whose keys are known, who runs them, and in which state each is.
 //!
-//! The format is version 3 of Google's list (`log_list.json`, `all_logs_list.json`), whose terms welcome monitors and auditors and forbid
-//! enforcing CT in TLS clients: what is judged by it informs here, and blocks nothing by itself.
-//! A plain array of `{log_id, key, description, operator}` is read too: a set of keys, which verifies
-//! signatures and judges nothing.
+//! The format is version 3 of Google's list (`log_list.json`, `all_logs_list.json`), whose terms
+//! welcome monitors and auditors and forbid enforcing CT in TLS clients: what is judged by it
+//! informs here, and blocks nothing by itself. A plain array of `{log_id, key, description,
+//! operator}` is read too: a set of keys, which verifies signatures and judges nothing.
 
 use core::time::Duration;
 
@@ -15,19 +15,20 @@ use sha2::{Digest, Sha256};
 
 use crate::address::Address;
 use crate::ct::sct::LogId;
-use crate::signature::{Algorithm, Hash, PublicKey, SignatureCheck};
 use crate::text::printable;
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
+use crate::x509::signature::{Algorithm, Hash, PublicKey, SignatureCheck};
 
 /// The largest list that is read, in bytes. The real one has 40 to 170 KB.
 pub const MAX_LIST: usize = 4 << 20;
 
-/// The longest merge delay that is believed: a list that says a year would excuse everything. Real ones are a day or a minute.
+/// The longest merge delay that is believed: a list that says a year would excuse everything. Real
+/// ones are a day or a minute.
 const MAX_MMD: Duration = DAY;
 
-/// The key that signs Google's list: RSA-4096, SubjectPublicKeyInfo in base64. Published with the list at
-/// `www.gstatic.com/ct/log_list/v3/log_list_pubkey.pem`;
-/// the tests hold the SHA-256 of the DER.
+/// The key that signs Google's list: RSA-4096, SubjectPublicKeyInfo in base64. Published with the
+/// list at `www.gstatic.com/ct/log_list/v3/log_list_pubkey.pem`; the tests hold the SHA-256 of the
+/// DER.
 const GOOGLE_KEY: &str = include_str!("../../data/google_log_list_key.txt");
 
 /// The list that is shipped; `./build.sh renew log-list` fetches a newer one.
@@ -143,11 +144,13 @@ pub struct Log {
     pub state: Option<LogState>,
     /// Where it is asked; `None` where the list does not say so in a way that is accepted.
     pub access: Option<Access>,
-    /// The maximum merge delay: how long after an SCT the entry may be missing (RFC 6962 section 3).
+    /// The maximum merge delay: how long after an SCT the entry may be missing (RFC 6962 section
+    /// 3).
     pub mmd: Duration,
 }
 
-/// Where and how a log is asked. The URLs are without a trailing slash; `https`, or `http` on loopback.
+/// Where and how a log is asked. The URLs are without a trailing slash; `https`, or `http` on
+/// loopback.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Access {
     /// By the questions of RFC 6962 section 4.
@@ -187,7 +190,8 @@ impl Access {
 /// The longest URL of a log that is accepted.
 const MAX_URL: usize = 256;
 
-/// The URL of a log without its trailing slash, if it is `https` (on loopback `http` too), names host, port and path and nothing else.
+/// The URL of a log without its trailing slash, if it is `https` (on loopback `http` too), names
+/// host, port and path and nothing else.
 fn log_url(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let bare = text.trim_end_matches('/');
@@ -210,8 +214,11 @@ fn log_url(text: &str) -> Option<String> {
 impl Log {
     /// Who ran the log at `time`: an SCT counts for the operator of its moment.
     pub fn operator_at(&self, time: Timestamp) -> &str {
-        let before =
-            self.previous_operators.iter().filter(|(_, end)| time < *end).min_by_key(|(_, end)| *end);
+        let before = self
+            .previous_operators
+            .iter()
+            .filter(|(_, end)| time < *end)
+            .min_by_key(|(_, end)| *end);
         before.map_or(&self.operator, |(name, _)| name)
     }
 }
@@ -232,7 +239,8 @@ pub struct LogList {
 }
 
 impl LogList {
-    /// Reads a list of either form. Entries that make no sense are left out and counted, as the format's own notes ask.
+    /// Reads a list of either form. Entries that make no sense are left out and counted, as the
+    /// format's own notes ask.
     ///
     /// # Errors
     /// [`LogListError`]. The signature is a question of its own: [`LogList::signature_check`].
@@ -241,19 +249,26 @@ impl LogList {
             return Err(LogListError::TooLarge);
         }
         let malformed = |reason: &str| LogListError::Malformed { reason: reason.into() };
-        let value: Value =
-            serde_json::from_slice(json).map_err(|error| malformed(&printable(&error.to_string())))?;
-        let mut list =
-            Self { version: String::new(), timestamp: None, provenance, logs: Vec::new(), skipped: 0 };
+        let value: Value = serde_json::from_slice(json)
+            .map_err(|error| malformed(&printable(&error.to_string())))?;
+        let mut list = Self {
+            version: String::new(),
+            timestamp: None,
+            provenance,
+            logs: Vec::new(),
+            skipped: 0,
+        };
         if let Value::Array(keys) = &value {
             list.extend(keys, None);
         } else {
             let timestamp = text(&value, "log_list_timestamp").and_then(|time| time.parse().ok());
-            list.timestamp = Some(timestamp.ok_or_else(|| malformed("it has no log_list_timestamp"))?);
+            list.timestamp =
+                Some(timestamp.ok_or_else(|| malformed("it has no log_list_timestamp"))?);
             list.version = printable(text(&value, "version").unwrap_or_default());
             let operators = value.get("operators").and_then(Value::as_array);
             for operator in operators.ok_or_else(|| malformed("it has no operators"))? {
-                let name = text(operator, "name").ok_or_else(|| malformed("an operator has no name"))?;
+                let name =
+                    text(operator, "name").ok_or_else(|| malformed("an operator has no name"))?;
                 for logs in ["logs", "tiled_logs"] {
                     let logs = operator.get(logs).and_then(Value::as_array);
                     list.extend(logs.map_or(&[], Vec::as_slice), Some(name));
@@ -272,8 +287,8 @@ impl LogList {
         }
     }
 
-    /// What to ask the platform to learn whether `signature` over the bytes of a list is by the pinned key: RSASSA-PKCS1-v1_5 with SHA-256.
-    /// `None` cannot happen for the key that is pinned.
+    /// What to ask the platform to learn whether `signature` over the bytes of a list is by the
+    /// pinned key: RSASSA-PKCS1-v1_5 with SHA-256. `None` cannot happen for the key that is pinned.
     pub fn signature_check(json: &[u8], signature: &[u8]) -> Option<SignatureCheck> {
         let spki = Base64::decode_vec(GOOGLE_KEY.trim()).ok()?;
         let check = Self::signature_check_by(&spki, json, signature)?;
@@ -281,9 +296,14 @@ impl LogList {
         Some(check)
     }
 
-    /// The same for a list of one's own, signed by one's own key (SubjectPublicKeyInfo in DER): RSASSA-PKCS1-v1_5 or ECDSA, with SHA-256. `None` where the
-    /// key is of another kind, or too weak.
-    pub fn signature_check_by(spki: &[u8], json: &[u8], signature: &[u8]) -> Option<SignatureCheck> {
+    /// The same for a list of one's own, signed by one's own key (SubjectPublicKeyInfo in DER):
+    /// RSASSA-PKCS1-v1_5 or ECDSA, with SHA-256. `None` where the key is of another kind, or too
+    /// weak.
+    pub fn signature_check_by(
+        spki: &[u8],
+        json: &[u8],
+        signature: &[u8],
+    ) -> Option<SignatureCheck> {
         PublicKey::from_spki(spki).ok()?.check_log(Hash::Sha256, json, signature)
     }
 
@@ -308,7 +328,8 @@ impl Log {
         };
         let mut previous_operators = Vec::new();
         for was in entry.get("previous_operators").and_then(Value::as_array).into_iter().flatten() {
-            previous_operators.push((printable(text(was, "name")?), text(was, "end_time")?.parse().ok()?));
+            previous_operators
+                .push((printable(text(was, "name")?), text(was, "end_time")?.parse().ok()?));
         }
         Some(Self {
             id,
@@ -365,8 +386,9 @@ impl LogLists {
         self.0.push(list);
     }
 
-    /// The list by which a certificate seen at `time` is judged: the newest that is not younger than that time (give or take
-    /// [`CLOCK_SKEW`], so that a slow clock does not lose today's list).
+    /// The list by which a certificate seen at `time` is judged: the newest that is not younger
+    /// than that time (give or take [`CLOCK_SKEW`], so that a slow clock does not lose today's
+    /// list).
     pub fn judging(&self, time: Timestamp) -> Option<&LogList> {
         let latest = time.plus(CLOCK_SKEW);
         self.0
@@ -375,7 +397,8 @@ impl LogLists {
             .max_by_key(|list| list.timestamp)
     }
 
-    /// The log with this ID: as the judging list has it, else as any other list does (its key is known then, its state is not).
+    /// The log with this ID: as the judging list has it, else as any other list does (its key is
+    /// known then, its state is not).
     pub fn log(&self, id: &LogId, time: Timestamp) -> Option<(&Log, bool)> {
         if let Some(log) = self.judging(time).and_then(|list| list.log(id)) {
             return Some((log, true));
@@ -399,11 +422,11 @@ mod tests {
     #[test]
     fn the_pinned_key_is_the_published_one() {
         let spki = Base64::decode_vec(GOOGLE_KEY.trim()).unwrap();
-        let digest = crate::fingerprint::SpkiSha256::of(&spki).to_string();
+        let digest = crate::x509::fingerprint::SpkiSha256::of(&spki).to_string();
         assert_eq!(digest, "f1d8b68e50210d8e73d9a3e97f571773c52d7f28c0b1a71beee81d8562e6fd85");
         assert!(matches!(
             PublicKey::from_spki(&spki).unwrap().kind(),
-            crate::signature::KeyKind::Rsa { bits: 4096 }
+            crate::x509::signature::KeyKind::Rsa { bits: 4096 }
         ));
     }
 

@@ -1,12 +1,16 @@
-//! Merkle trees of logs: hashing, and what proves that an entry is in a tree or that one tree began as another.
+//! Merkle trees of logs: hashing, and what proves that an entry is in a tree or that one tree began
+//! as another.
 //!
-//! Hashing is RFC 6962 section 2.1; the proofs are checked by the algorithms of RFC 9162 sections 2.1.3.2 and 2.1.4.2, which accept the proofs of
-//! RFC 6962 sections 2.1.1 and 2.1.2. A proof is accepted in one form only: exactly as many nodes as the two numbers call for.
+//! Hashing is RFC 6962 section 2.1; the proofs are checked by the algorithms of RFC 9162 sections
+//! 2.1.3.2 and 2.1.4.2, which accept the proofs of RFC 6962 sections 2.1.1 and 2.1.2. A proof is
+//! accepted in one form only: exactly as many nodes as the two numbers call for.
 //!
-//! **The empty tree.** Its root is defined ([`EMPTY_ROOT`], RFC 6962 section 2.1). Two conventions exist for consistency *from* it: "whatever follows an
-//! empty tree is consistent with it" (Go's `tlog`, C2SP's tools), and "the proof is undefined" (RFC 6962 section 2.1.2 asks for
-//! `0 < m`; transparency-dev's vectors). Here [`verify_consistency`] follows the second: it proves nothing, so it is an error, also between two empty trees. That
-//! an empty head came before is no objection to any later one; whoever keeps heads says so without a proof.
+//! **The empty tree.** Its root is defined ([`EMPTY_ROOT`], RFC 6962 section 2.1). Two conventions
+//! exist for consistency *from* it: "whatever follows an empty tree is consistent with it" (Go's
+//! `tlog`, C2SP's tools), and "the proof is undefined" (RFC 6962 section 2.1.2 asks for `0 < m`;
+//! transparency-dev's vectors). Here [`verify_consistency`] follows the second: it proves nothing,
+//! so it is an error, also between two empty trees. That an empty head came before is no objection
+//! to any later one; whoever keeps heads says so without a proof.
 
 use sha2::{Digest, Sha256};
 
@@ -15,11 +19,12 @@ pub type NodeHash = [u8; 32];
 
 /// The root of the tree without leaves: SHA-256 of nothing.
 pub const EMPTY_ROOT: NodeHash = [
-    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27,
-    0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ];
 
-/// The most nodes that any proof over sizes of 64 bits has: the path to a leaf and the node it starts from.
+/// The most nodes that any proof over sizes of 64 bits has: the path to a leaf and the node it
+/// starts from.
 pub const MAX_PROOF: usize = 65;
 
 /// The proof does not prove it.
@@ -54,7 +59,8 @@ pub enum ProofError {
     /// The proof leads to another root than the head's.
     #[error("the proof leads to another root")]
     Root,
-    /// The proof leads to the new root, and says that the tree before had another root than was signed. See [`verify_consistency`].
+    /// The proof leads to the new root, and says that the tree before had another root than was
+    /// signed. See [`verify_consistency`].
     #[error("the proof leads to the new root, but from another old one")]
     OldRoot,
 }
@@ -83,7 +89,8 @@ pub fn node_hash(left: &NodeHash, right: &NodeHash) -> NodeHash {
     Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 
-/// Checks that `leaf` is number `index` of the tree of `size` entries with `root` (RFC 9162 section 2.1.3.2).
+/// Checks that `leaf` is number `index` of the tree of `size` entries with `root` (RFC 9162 section
+/// 2.1.3.2).
 ///
 /// # Errors
 /// [`ProofError`].
@@ -122,12 +129,16 @@ pub fn verify_inclusion(
     if hash == *root { Ok(()) } else { Err(ProofError::Root) }
 }
 
-/// Checks that the tree of `new` entries begins with the tree of `old` entries (RFC 9162 section 2.1.4.2).
+/// Checks that the tree of `new` entries begins with the tree of `old` entries (RFC 9162 section
+/// 2.1.4.2).
 ///
-/// **What a failure shows.** [`ProofError::OldRoot`] means that the nodes lead to the new root, so (short of a collision of SHA-256) they are that tree's own, and that
-/// the same nodes make another root for the first `old` entries than `old_root`. Where both roots are signed, the two signatures and the proof are evidence that
-/// anybody can check: the log has two histories. Every other error only says that what was handed over is no proof. Where
-/// `old` is a power of two the old root is itself a node of the proof, so that the two cannot be told apart and the error is [`ProofError::Root`].
+/// **What a failure shows.** [`ProofError::OldRoot`] means that the nodes lead to the new root, so
+/// (short of a collision of SHA-256) they are that tree's own, and that the same nodes make another
+/// root for the first `old` entries than `old_root`. Where both roots are signed, the two
+/// signatures and the proof are evidence that anybody can check: the log has two histories. Every
+/// other error only says that what was handed over is no proof. Where `old` is a power of two the
+/// old root is itself a node of the proof, so that the two cannot be told apart and the error is
+/// [`ProofError::Root`].
 ///
 /// # Errors
 /// [`ProofError`].
@@ -153,7 +164,8 @@ pub fn verify_consistency(
     }
 }
 
-/// The old and the new root that the nodes of a consistency proof make. Where `old` is a power of two, the old one is what was put in.
+/// The old and the new root that the nodes of a consistency proof make. Where `old` is a power of
+/// two, the old one is what was put in.
 ///
 /// # Errors
 /// [`ProofError`], for sizes without a proof and for a wrong number of nodes.
@@ -164,7 +176,11 @@ pub fn consistency_roots(
 ) -> Result<(NodeHash, NodeHash), ProofError> {
     let wrong_length = ProofError::Length { found: proof.len() };
     if old >= new {
-        return Err(if old == 0 { ProofError::FromEmpty } else { ProofError::Shrinks { old, new } });
+        return Err(if old == 0 {
+            ProofError::FromEmpty
+        } else {
+            ProofError::Shrinks { old, new }
+        });
     }
     if old == 0 {
         return Err(ProofError::FromEmpty);
@@ -174,8 +190,11 @@ pub fn consistency_roots(
         place >>= 1;
         last >>= 1;
     }
-    let (first, rest) =
-        if old.is_power_of_two() { (old_root, proof) } else { proof.split_first().ok_or(wrong_length)? };
+    let (first, rest) = if old.is_power_of_two() {
+        (old_root, proof)
+    } else {
+        proof.split_first().ok_or(wrong_length)?
+    };
     let (mut old_hash, mut new_hash) = (*first, *first);
     for node in rest {
         if last == 0 {
@@ -206,10 +225,12 @@ pub struct Subtree {
     pub index: u64,
 }
 
-/// A run of leaves whose hash is one node of a proof, as the complete subtrees that it consists of, the largest first.
+/// A run of leaves whose hash is one node of a proof, as the complete subtrees that it consists of,
+/// the largest first.
 pub type Span = Vec<Subtree>;
 
-/// The complete subtrees of the leaves from `begin` up to `end`, where `begin` is a multiple of the largest of them.
+/// The complete subtrees of the leaves from `begin` up to `end`, where `begin` is a multiple of the
+/// largest of them.
 fn span(mut begin: u64, end: u64) -> Span {
     let mut span = Vec::new();
     while let Some(length) = end.checked_sub(begin).filter(|length| *length > 0) {
@@ -225,13 +246,15 @@ pub fn peaks(size: u64) -> Span {
     span(0, size)
 }
 
-/// The hash of a span from the hashes of its subtrees: folded from the right, as MTH of RFC 6962 section 2.1 splits. `None` without any.
+/// The hash of a span from the hashes of its subtrees: folded from the right, as MTH of RFC 6962
+/// section 2.1 splits. `None` without any.
 pub fn fold(hashes: &[NodeHash]) -> Option<NodeHash> {
     let (last, others) = hashes.split_last()?;
     Some(others.iter().rev().fold(*last, |right, left| node_hash(left, &right)))
 }
 
-/// The nodes of the inclusion proof (PATH of RFC 6962 section 2.1.1), in the order of the proof; none for a leaf that is not in the tree.
+/// The nodes of the inclusion proof (PATH of RFC 6962 section 2.1.1), in the order of the proof;
+/// none for a leaf that is not in the tree.
 pub fn inclusion_spans(index: u64, size: u64) -> Vec<Span> {
     if index >= size {
         return Vec::new();
@@ -252,7 +275,8 @@ pub fn inclusion_spans(index: u64, size: u64) -> Vec<Span> {
     spans
 }
 
-/// The nodes of the consistency proof (PROOF of RFC 6962 section 2.1.2), in the order of the proof; none where `old` is 0 or not smaller.
+/// The nodes of the consistency proof (PROOF of RFC 6962 section 2.1.2), in the order of the proof;
+/// none where `old` is 0 or not smaller.
 pub fn consistency_spans(old: u64, new: u64) -> Vec<Span> {
     if old == 0 || old >= new {
         return Vec::new();

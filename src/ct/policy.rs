@@ -1,8 +1,9 @@
 //! How many SCTs, from which logs: the policy that browsers hold certificates to, as data.
 //!
-//! This is Chrome's policy for embedded SCTs. Doorlight reports by it as an auditor does: a shortfall is a note, never a reason to block
-//! (the terms of the log list reserve enforcement). Not looked at: SCTs that come by TLS or OCSP, the
-//! logs' temporal intervals, and whether the logs kept their promise.
+//! This is Chrome's policy for embedded SCTs. Doorlight reports by it as an auditor does: a
+//! shortfall is a note, never a reason to block (the terms of the log list reserve enforcement).
+//! Not looked at: SCTs that come by TLS or OCSP, the logs' temporal intervals, and whether the logs
+//! kept their promise.
 
 use crate::ct::log_list::{Log, StateKind};
 use crate::time::{DAY, Timestamp};
@@ -48,7 +49,8 @@ pub struct Promise<'a> {
 }
 
 impl Promise<'_> {
-    /// True where the log was accepted at the moment of the SCT: it is accepted now, or was retired only later.
+    /// True where the log was accepted at the moment of the SCT: it is accepted now, or was retired
+    /// only later.
     pub fn counts(&self) -> bool {
         match self.log.state {
             Some(state) => match state.kind {
@@ -83,7 +85,9 @@ pub struct Count {
 impl Count {
     /// True where everything asked for is there.
     pub fn is_met(&self) -> bool {
-        self.logs >= self.logs_needed && self.operators >= self.operators_needed && self.one_accepted_now
+        self.logs >= self.logs_needed
+            && self.operators >= self.operators_needed
+            && self.one_accepted_now
     }
 }
 
@@ -92,7 +96,8 @@ impl Policy {
     pub fn count(&self, lifetime: Duration, promises: &[Promise<'_>]) -> Count {
         let counting: Vec<_> = promises.iter().filter(|promise| promise.counts()).collect();
         let logs = distinct(counting.iter().map(|promise| promise.log.id));
-        let operators = distinct(counting.iter().map(|promise| promise.log.operator_at(promise.timestamp)));
+        let operators =
+            distinct(counting.iter().map(|promise| promise.log.operator_at(promise.timestamp)));
         Count {
             logs,
             logs_needed: if lifetime <= self.short_lifetime { self.few } else { self.many },

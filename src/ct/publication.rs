@@ -5,8 +5,9 @@
 //!                                        └───► is the entry in it?                       inclusion   (A7)
 //! ```
 //!
-//! **What is a failure and what is not.** Everything on the way may be cut off, slow, altered or made up by somebody between here and the log. So an answer counts
-//! against a log only where the log's own signatures say so, or where it answers rightly about everything but this entry:
+//! **What is a failure and what is not.** Everything on the way may be cut off, slow, altered or
+//! made up by somebody between here and the log. So an answer counts against a log only where the
+//! log's own signatures say so, or where it answers rightly about everything but this entry:
 //!
 //! | found | said |
 //! |---|---|
@@ -19,11 +20,13 @@
 //! | a proof that is wrong, or none | not checked: it shows that an answer was bad, not whose fault that is |
 //! | no answer, an error, a limit, a head too old or from the future | not checked |
 //!
-//! RFC 6962 has no signed "no", so its row rests on a log that works: the control question tells "does not have it" from "has moved", "is broken" and "its index lags". Whether the head
-//! need hold the entry is decided by the log's own times (SCT and head), never by this device's clock.
+//! RFC 6962 has no signed "no", so its row rests on a log that works: the control question tells
+//! "does not have it" from "has moved", "is broken" and "its index lags". Whether the head need
+//! hold the entry is decided by the log's own times (SCT and head), never by this device's clock.
 //!
-//! A head counts as the log's present word until [`HEAD_AGE`] beyond the MMD, by which a log has to sign a new one (RFC 6962 section 3.5). A frozen log (read-only) signs no
-//! more: there an old head may prove, and nothing else.
+//! A head counts as the log's present word until [`HEAD_AGE`] beyond the MMD, by which a log has to
+//! sign a new one (RFC 6962 section 3.5). A frozen log (read-only) signs no more: there an old head
+//! may prove, and nothing else.
 
 use core::cell::Cell;
 use core::future::{Future, poll_fn};
@@ -45,15 +48,16 @@ use crate::ct::rfc6962;
 use crate::ct::sct::{Sct, SignedEntry};
 use crate::ct::tile::{MAX_TILE, Tile, Tiles, Tree, needed};
 use crate::ct::tree_head::SignedHead;
-use crate::evidence::{Code, Evidence};
-use crate::fetch::{self, FetchError, Get, Host};
+use crate::fetch::{self, FetchError, Get, Platform};
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
+use crate::verdict::evidence::{Code, Evidence};
 
 /// How much older than the log's MMD a head may be.
 pub const HEAD_AGE: Duration = DAY;
 /// The most SCTs of one leaf that are looked up. Real leaves have 2 to 5.
 pub const MAX_LOOK_UPS: usize = 8;
-/// The most questions for one SCT, repetitions by [`fetch::get`] not counted. A proof in a tree of 2^40 entries takes 16 tiles, its consistency as many.
+/// The most questions for one SCT, repetitions by [`fetch::get`] not counted. A proof in a tree of
+/// 2^40 entries takes 16 tiles, its consistency as many.
 pub const MAX_QUESTIONS: u32 = 64;
 
 /// A valid SCT and the log that gave it.
@@ -122,7 +126,8 @@ pub struct PublicationReport {
     pub promised_at: Timestamp,
     /// What became of the promise.
     pub inclusion: Kept,
-    /// Why, where it is missing or was not checked; beside proof from an earlier look, why this one did not check it: a stable word.
+    /// Why, where it is missing or was not checked; beside proof from an earlier look, why this one
+    /// did not check it: a stable word.
     pub inclusion_reason: Option<String>,
     /// How the head stands to those before.
     pub consistency: History,
@@ -139,22 +144,33 @@ pub struct PublicationReport {
 /// What an audit of the logs ends with.
 #[derive(Clone, Debug)]
 pub struct Publication {
-    /// For [`crate::report::Report::add`].
+    /// For [`crate::verdict::report::Report::add`].
     pub evidence: Vec<Evidence>,
     /// SCT by SCT.
     pub reports: Vec<PublicationReport>,
-    /// What to remember in the place of what was handed in; where another audit ran meanwhile, see [`Heads::merge`].
+    /// What to remember in the place of what was handed in; where another audit ran meanwhile, see
+    /// [`Heads::merge`].
     pub heads: Heads,
 }
 
 /// Asks the logs of all promises, side by side.
-pub async fn audit<H: Host>(host: &H, promises: &Promises, heads: &Heads, at: Timestamp) -> Publication {
-    let nothing =
-        |code| Publication { evidence: vec![Evidence::new(code)], reports: Vec::new(), heads: heads.clone() };
+pub async fn audit<H: Platform>(
+    host: &H,
+    promises: &Promises,
+    heads: &Heads,
+    at: Timestamp,
+) -> Publication {
+    let nothing = |code| Publication {
+        evidence: vec![Evidence::new(code)],
+        reports: Vec::new(),
+        heads: heads.clone(),
+    };
     let (entry, promises) = match promises {
         Promises::NotExpected => return nothing(Code::InclusionNotExpected),
         Promises::None => return nothing(Code::InclusionNoPromise),
-        Promises::Entry { promises, .. } if promises.is_empty() => return nothing(Code::InclusionNoPromise),
+        Promises::Entry { promises, .. } if promises.is_empty() => {
+            return nothing(Code::InclusionNoPromise);
+        }
         Promises::Entry { entry, promises } => (entry, promises),
     };
     let look_ups = promises.iter().take(MAX_LOOK_UPS).map(|promise| {
@@ -277,7 +293,7 @@ struct LookUp<'a, H> {
     questions: Cell<u32>,
 }
 
-impl<H: Host> LookUp<'_, H> {
+impl<H: Platform> LookUp<'_, H> {
     async fn run(self, entry: &SignedEntry, mut seen: SeenLog) -> (PublicationReport, SeenLog) {
         let mut report = PublicationReport::new(self.promise);
         match &self.promise.log.access {
@@ -316,13 +332,16 @@ impl<H: Host> LookUp<'_, H> {
         let is_stale = self.at.since(head.timestamp) > log.mmd.saturating_add(HEAD_AGE);
         let is_frozen = log.state.is_some_and(|state| state.kind == StateKind::ReadOnly);
         if is_stale && !is_frozen {
-            // An old head that goes well with what was seen says nothing about what the log shows now.
+            // An old head that goes well with what was seen says nothing about what the log shows
+            // now.
             report.consistency = History::NotChecked;
             return report.not_checked(HEAD_STALE);
         }
         let found = match access {
             Access::Rfc6962 { url } => self.by_hash(url, signed, entry).await,
-            Access::Tiled { monitoring_url, .. } => self.by_index(monitoring_url, signed, entry).await,
+            Access::Tiled { monitoring_url, .. } => {
+                self.by_index(monitoring_url, signed, entry).await
+            }
         };
         report.inclusion = match found {
             Ok(Found::At(index)) => {
@@ -410,15 +429,17 @@ impl<H: Host> LookUp<'_, H> {
         }
     }
 
-    /// Whether two heads are of one history, whichever is the larger. A log may well answer with an older head than before (several machines, a cache); the smaller
-    /// has to be the beginning of the larger all the same.
+    /// Whether two heads are of one history, whichever is the larger. A log may well answer with an
+    /// older head than before (several machines, a cache); the smaller has to be the beginning of
+    /// the larger all the same.
     async fn follows(
         &self,
         access: &Access,
         one: &SignedHead,
         other: &SignedHead,
     ) -> Result<Option<Contradiction>, Reason> {
-        let (older, newer) = if one.head.size <= other.head.size { (one, other) } else { (other, one) };
+        let (older, newer) =
+            if one.head.size <= other.head.size { (one, other) } else { (other, one) };
         let (old, new) = (older.head, newer.head);
         let accuse = |root, proof| Contradiction::new(self.at, older, newer, root, proof);
         if old.size == new.size {
@@ -469,10 +490,17 @@ impl<H: Host> LookUp<'_, H> {
     }
 
     /// RFC 6962: the log says where the entry stands.
-    async fn by_hash(&self, url: &str, signed: &SignedHead, entry: &SignedEntry) -> Result<Found, Reason> {
+    async fn by_hash(
+        &self,
+        url: &str,
+        signed: &SignedHead,
+        entry: &SignedEntry,
+    ) -> Result<Found, Reason> {
         let must_hold = self.must_hold(signed);
         let absent = |reason| if must_hold { Found::Missing(reason) } else { Found::Pending };
-        let Some(last) = signed.head.size.checked_sub(1) else { return Ok(absent("beyond-the-head")) };
+        let Some(last) = signed.head.size.checked_sub(1) else {
+            return Ok(absent("beyond-the-head"));
+        };
         let hash = self.promise.sct.leaf_hash(entry);
         if let Some(index) = self.place(url, signed, &hash).await? {
             return Ok(Found::At(index));
@@ -493,7 +521,12 @@ impl<H: Host> LookUp<'_, H> {
     }
 
     /// The proven place of a leaf; `None` where the log says that it has none.
-    async fn place(&self, url: &str, signed: &SignedHead, hash: &NodeHash) -> Result<Option<u64>, Reason> {
+    async fn place(
+        &self,
+        url: &str,
+        signed: &SignedHead,
+        hash: &NodeHash,
+    ) -> Result<Option<u64>, Reason> {
         let head = signed.head;
         let body = match self.ask(&rfc6962::get_proof_by_hash(url, hash, head.size)).await {
             Ok(body) => body,
@@ -507,7 +540,12 @@ impl<H: Host> LookUp<'_, H> {
     }
 
     /// static-ct: the SCT says where the entry stands.
-    async fn by_index(&self, url: &str, signed: &SignedHead, entry: &SignedEntry) -> Result<Found, Reason> {
+    async fn by_index(
+        &self,
+        url: &str,
+        signed: &SignedHead,
+        entry: &SignedEntry,
+    ) -> Result<Found, Reason> {
         let must_hold = self.must_hold(signed);
         let absent = |reason| if must_hold { Found::Missing(reason) } else { Found::Pending };
         let index = self.promise.sct.leaf_index.ok_or("no-leaf-index")?;
@@ -523,11 +561,13 @@ impl<H: Host> LookUp<'_, H> {
         if leaf != self.promise.sct.leaf_hash(entry) {
             return Ok(absent("another-entry-at-its-place"));
         }
-        verify_inclusion(&leaf, index, head.size, &proof, &head.root).map_err(|error| error.code())?;
+        verify_inclusion(&leaf, index, head.size, &proof, &head.root)
+            .map_err(|error| error.code())?;
         Ok(Found::At(index))
     }
 
-    /// The tiles for `spans`, believed. Where kept ones do not serve, they are all asked for anew, once.
+    /// The tiles for `spans`, believed. Where kept ones do not serve, they are all asked for anew,
+    /// once.
     async fn tree(&self, url: &str, spans: &[Span], signed: &SignedHead) -> Result<Tree, Reason> {
         let head = signed.head;
         let wanted = needed(spans, head.size);
@@ -545,7 +585,8 @@ impl<H: Host> LookUp<'_, H> {
             match read.and_then(|()| tiles.authenticate(head.size, &head.root)) {
                 Ok(tree) => {
                     for (tile, (get, body)) in wanted.iter().zip(&bodies) {
-                        // A full tile that stood in for a partial one was believed only as far as the tree goes.
+                        // A full tile that stood in for a partial one was believed only as far as
+                        // the tree goes.
                         if tile.is_full() {
                             self.host.keep(get, body).await;
                         }
@@ -559,7 +600,12 @@ impl<H: Host> LookUp<'_, H> {
     }
 
     /// One tile; the full one where a partial one is gone (tlog-tiles, "Partial Tiles").
-    async fn tile(&self, url: &str, tile: Tile, may_be_kept: bool) -> Result<(Get, Vec<u8>), Reason> {
+    async fn tile(
+        &self,
+        url: &str,
+        tile: Tile,
+        may_be_kept: bool,
+    ) -> Result<(Get, Vec<u8>), Reason> {
         let question = |tile: Tile| Get {
             url: format!("{url}/{tile}"),
             max_bytes: MAX_TILE,
@@ -599,5 +645,7 @@ async fn join<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
         if all_done { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    all.into_iter().filter_map(|one| if let One::Done(output) = one { output } else { None }).collect()
+    all.into_iter()
+        .filter_map(|one| if let One::Done(output) = one { output } else { None })
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! The questions to a log of RFC 6962 (section 4) and the reading of its answers.
 //!
-//! Answers are read strictly in what is used (types, canonical base64, no field twice, limits) and tolerantly in what is not: fields of other names are passed over.
+//! Answers are read strictly in what is used (types, canonical base64, no field twice, limits) and
+//! tolerantly in what is not: fields of other names are passed over.
 
 use base64ct::{Base64, Encoding};
 use serde::Deserialize;
@@ -53,7 +54,8 @@ pub fn get_sth(url: &str) -> Get {
 /// Asks where in the tree of `size` entries the leaf with this hash stands (section 4.5).
 pub fn get_proof_by_hash(url: &str, hash: &NodeHash, size: u64) -> Get {
     // The only characters of base64 that mean something else in a query.
-    let hash = Base64::encode_string(hash).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let hash =
+        Base64::encode_string(hash).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
     question(url, &format!("get-proof-by-hash?hash={hash}&tree_size={size}"), MAX_ANSWER)
 }
 
@@ -140,7 +142,9 @@ pub fn parse_consistency(json: &[u8]) -> Result<Vec<NodeHash>, AnswerError> {
 }
 
 /// Logs written in Go send `null` for a list without members.
-fn list_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+fn list_or_null<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 

@@ -4,10 +4,10 @@ use der::asn1::OctetString;
 use sha2::{Digest, Sha256};
 use x509_cert::ext::pkix::{SignedCertificateTimestamp, SignedCertificateTimestampList, sct};
 
-use crate::certificate::Certificate;
 use crate::ct::merkle::{self, NodeHash};
-use crate::signature::{Hash, PublicKey, SignatureCheck};
 use crate::time::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::signature::{Hash, PublicKey, SignatureCheck};
 
 /// The most SCTs that one certificate may carry. Real ones carry 2 to 5.
 pub const MAX_SCTS: usize = 32;
@@ -37,7 +37,8 @@ pub struct Sct {
     pub log_id: LogId,
     /// When it promised.
     pub timestamp: Timestamp,
-    /// The entry's position in a log of static-ct-api (c2sp.org/static-ct-api, "leaf_index" extension).
+    /// The entry's position in a log of static-ct-api (c2sp.org/static-ct-api, "leaf_index"
+    /// extension).
     pub leaf_index: Option<u64>,
     raw_timestamp: u64,
     extensions: Vec<u8>,
@@ -67,7 +68,8 @@ pub enum SignedEntry {
 }
 
 impl SignedEntry {
-    /// The entry that the SCTs embedded in `certificate` sign, if its issuer has the key `issuer_spki` (DER).
+    /// The entry that the SCTs embedded in `certificate` sign, if its issuer has the key
+    /// `issuer_spki` (DER).
     ///
     /// # Errors
     /// None in practice: the certificate was read before.
@@ -104,8 +106,9 @@ impl SignedEntry {
 /// [`SctError`]. One malformed SCT spoils the list, since the CA signed them all.
 pub fn parse_list(list: &[u8]) -> Result<Vec<Sct>, SctError> {
     let list = OctetString::new(list).map_err(|_| SctError::Malformed)?;
-    let serialized =
-        SignedCertificateTimestampList::from(list).parse_timestamps().map_err(|_| SctError::Malformed)?;
+    let serialized = SignedCertificateTimestampList::from(list)
+        .parse_timestamps()
+        .map_err(|_| SctError::Malformed)?;
     if serialized.is_empty() {
         return Err(SctError::Empty);
     }
@@ -144,8 +147,8 @@ impl Sct {
         }
     }
 
-    /// What to ask the platform to learn whether the log with the key `log_spki` (DER) signed this SCT for `entry`.
-    /// `None` where scheme and key do not go together: the signature is bad then.
+    /// What to ask the platform to learn whether the log with the key `log_spki` (DER) signed this
+    /// SCT for `entry`. `None` where scheme and key do not go together: the signature is bad then.
     pub fn signature_check(&self, log_spki: &[u8], entry: &SignedEntry) -> Option<SignatureCheck> {
         let Scheme { hash, is_rsa } = self.scheme?;
         let check = PublicKey::from_spki(log_spki).ok()?.check_log(
@@ -153,7 +156,7 @@ impl Sct {
             &self.signed_data(entry),
             &self.signature,
         )?;
-        let key_is_rsa = matches!(check.algorithm, crate::signature::Algorithm::RsaPkcs1(_));
+        let key_is_rsa = matches!(check.algorithm, crate::x509::signature::Algorithm::RsaPkcs1(_));
         (key_is_rsa == is_rsa).then_some(check)
     }
 
@@ -163,9 +166,11 @@ impl Sct {
         self.versioned_entry([0, 0], entry)
     }
 
-    /// The hash under which the log has to hold `entry`: of the MerkleTreeLeaf of RFC 6962 section 3.4, which repeats the SCT's time and extensions.
+    /// The hash under which the log has to hold `entry`: of the MerkleTreeLeaf of RFC 6962 section
+    /// 3.4, which repeats the SCT's time and extensions.
     pub fn leaf_hash(&self, entry: &SignedEntry) -> NodeHash {
-        // version v1, leaf_type timestamped_entry: by chance the same two bytes as in what is signed.
+        // version v1, leaf_type timestamped_entry: by chance the same two bytes as in what is
+        // signed.
         merkle::leaf_hash(&self.versioned_entry([0, 0], entry))
     }
 
@@ -175,7 +180,9 @@ impl Sct {
         out.extend_from_slice(&self.raw_timestamp.to_be_bytes());
         entry.write(&mut out);
         // They were read from a field of the same form, so the length fits.
-        out.extend_from_slice(&u16::try_from(self.extensions.len()).unwrap_or(u16::MAX).to_be_bytes());
+        out.extend_from_slice(
+            &u16::try_from(self.extensions.len()).unwrap_or(u16::MAX).to_be_bytes(),
+        );
         out.extend_from_slice(&self.extensions);
         out
     }
@@ -195,10 +202,11 @@ fn scheme(algorithm: &sct::SignatureAndHashAlgorithm) -> Option<Scheme> {
     }
 }
 
-/// Reads `CTExtensions` of static-ct-api: a list of (type: 1 byte, data<0..2^16-1>), of which type 0 is a 40-bit index.
+/// Reads `CTExtensions` of static-ct-api: a list of (type: 1 byte, data<0..2^16-1>), of which type
+/// 0 is a 40-bit index.
 ///
-/// RFC 6962 leaves the field opaque, so what is not of this form is no error: there is no index then, and the signature
-/// covers the bytes whatever they mean.
+/// RFC 6962 leaves the field opaque, so what is not of this form is no error: there is no index
+/// then, and the signature covers the bytes whatever they mean.
 fn leaf_index(mut extensions: &[u8]) -> Option<u64> {
     let mut index = None;
     while let Some((kind, rest)) = extensions.split_first() {

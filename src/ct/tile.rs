@@ -1,7 +1,8 @@
 //! Tiles: a log's tree cut into files of 256 hashes (c2sp.org/tlog-tiles, "Merkle Tree").
 //!
-//! A tile at level L holds the hashes of complete subtrees of 256^L leaves. What stands in a tile is believed only where it leads to a signed root: first the tiles at
-//! the right edge make the root, then every full tile makes one hash of the tile above it.
+//! A tile at level L holds the hashes of complete subtrees of 256^L leaves. What stands in a tile
+//! is believed only where it leads to a signed root: first the tiles at the right edge make the
+//! root, then every full tile makes one hash of the tile above it.
 
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,8 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// The tile that holds `subtree` in a tree of `size` entries, as wide as the tree has it; `None` where the subtree is not complete there.
+    /// The tile that holds `subtree` in a tree of `size` entries, as wide as the tree has it;
+    /// `None` where the subtree is not complete there.
     pub fn holding(subtree: Subtree, size: u64) -> Option<Self> {
         let level = subtree.level / HEIGHT;
         let depth = subtree.level % HEIGHT;
@@ -51,7 +53,8 @@ impl Tile {
         self.width == WIDTH
     }
 
-    /// The full tile at the same place: what a log may serve in the place of a partial one that it has deleted (tlog-tiles, "Partial Tiles").
+    /// The full tile at the same place: what a log may serve in the place of a partial one that it
+    /// has deleted (tlog-tiles, "Partial Tiles").
     pub fn full(&self) -> Self {
         Self { width: WIDTH, ..*self }
     }
@@ -63,7 +66,8 @@ impl Tile {
 }
 
 impl fmt::Display for Tile {
-    /// The path below the monitoring prefix: `tile/<L>/<N>[.p/<W>]`, N in groups of three digits, all but the last with an `x`.
+    /// The path below the monitoring prefix: `tile/<L>/<N>[.p/<W>]`, N in groups of three digits,
+    /// all but the last with an `x`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "tile/{}/", self.level)?;
         let mut groups = Vec::new();
@@ -99,7 +103,8 @@ pub enum TileError {
     /// A tile that is needed is not there.
     #[error("a tile is missing")]
     Missing,
-    /// The tiles at the right edge do not make the signed root, or the root of the empty tree is not what it must be.
+    /// The tiles at the right edge do not make the signed root, or the root of the empty tree is
+    /// not what it must be.
     #[error("the tiles do not lead to the signed root")]
     Root,
     /// A full tile does not make the hash that stands above it.
@@ -122,10 +127,11 @@ impl TileError {
     }
 }
 
-/// The tiles from which the hashes of `spans` can be read and believed, in a tree of `size` entries: those at the right edge, those that hold the
-/// spans' subtrees, and those above these.
+/// The tiles from which the hashes of `spans` can be read and believed, in a tree of `size`
+/// entries: those at the right edge, those that hold the spans' subtrees, and those above these.
 ///
-/// For a proof these are at most three a level of 256, so their number grows with the logarithm of `size`.
+/// For a proof these are at most three a level of 256, so their number grows with the logarithm of
+/// `size`.
 pub fn needed(spans: &[Span], size: u64) -> BTreeSet<Tile> {
     let edge = peaks(size);
     let mut tiles = BTreeSet::new();
@@ -146,7 +152,8 @@ pub fn needed(spans: &[Span], size: u64) -> BTreeSet<Tile> {
 pub struct Tiles(BTreeMap<(u32, u64), Vec<NodeHash>>);
 
 impl Tiles {
-    /// Reads a tile. A full tile in the place of a partial one is cut to the width that the tree has.
+    /// Reads a tile. A full tile in the place of a partial one is cut to the width that the tree
+    /// has.
     ///
     /// # Errors
     /// [`TileError::Length`].
@@ -160,13 +167,18 @@ impl Tiles {
         Ok(())
     }
 
-    /// Believes them, all of them or none: they are the tiles of the tree of `size` entries with the signed `root`.
+    /// Believes them, all of them or none: they are the tiles of the tree of `size` entries with
+    /// the signed `root`.
     ///
     /// # Errors
     /// [`TileError`]. It says nothing about the log: anybody on the way may have altered a tile.
     pub fn authenticate(self, size: u64, root: &NodeHash) -> Result<Tree, TileError> {
         let tree = Tree { size, tiles: self.0 };
-        let made = if size == 0 { EMPTY_ROOT } else { tree.span(&peaks(size)).ok_or(TileError::Missing)? };
+        let made = if size == 0 {
+            EMPTY_ROOT
+        } else {
+            tree.span(&peaks(size)).ok_or(TileError::Missing)?
+        };
         if made != *root {
             return Err(TileError::Root);
         }

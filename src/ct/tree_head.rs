@@ -1,11 +1,12 @@
-//! Signed tree heads: a log's word for "these are all my entries at this moment" (RFC 6962 section 3.5).
+//! Signed tree heads: a log's word for "these are all my entries at this moment" (RFC 6962 section
+//! 3.5).
 
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
 
 use crate::ct::merkle::NodeHash;
-use crate::signature::{Algorithm, Hash, PublicKey, SignatureCheck};
 use crate::time::Timestamp;
+use crate::x509::signature::{Algorithm, Hash, PublicKey, SignatureCheck};
 
 /// The longest signature that is read. ECDSA's have 72 bytes, RSA-4096's 512.
 const MAX_SIGNATURE: usize = 1024;
@@ -17,7 +18,8 @@ pub enum HeadError {
     /// Later than the year 9999.
     #[error("the head's time is beyond all calendars")]
     Time,
-    /// The DigitallySigned is cut off, too long, has bytes left over, or is by another scheme than RFC 6962 section 2.1.4 allows.
+    /// The DigitallySigned is cut off, too long, has bytes left over, or is by another scheme than
+    /// RFC 6962 section 2.1.4 allows.
     #[error("the head's signature is malformed")]
     Signature,
     /// Text that is not base64 of the right length, or not in its one canonical form.
@@ -63,7 +65,8 @@ impl TreeHead {
     }
 }
 
-/// A head with the log's signature: evidence that can be handed on. The JSON keeps every byte that was signed.
+/// A head with the log's signature: evidence that can be handed on. The JSON keeps every byte that
+/// was signed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Kept", into = "Kept")]
 pub struct SignedHead {
@@ -74,13 +77,14 @@ pub struct SignedHead {
 }
 
 impl SignedHead {
-    /// With a DigitallySigned of RFC 5246 section 4.7: `hash ‖ signature algorithm ‖ opaque signature<0..2^16-1>`.
-    /// RFC 6962 section 2.1.4 leaves SHA-256 with RSA or ECDSA.
+    /// With a DigitallySigned of RFC 5246 section 4.7: `hash ‖ signature algorithm ‖ opaque
+    /// signature<0..2^16-1>`. RFC 6962 section 2.1.4 leaves SHA-256 with RSA or ECDSA.
     ///
     /// # Errors
     /// [`HeadError::Signature`].
     pub fn new(head: TreeHead, digitally_signed: &[u8]) -> Result<Self, HeadError> {
-        let (header, signature) = digitally_signed.split_first_chunk::<4>().ok_or(HeadError::Signature)?;
+        let (header, signature) =
+            digitally_signed.split_first_chunk::<4>().ok_or(HeadError::Signature)?;
         let [4, scheme @ (1 | 3), high, low] = *header else { return Err(HeadError::Signature) };
         let is_exact = usize::from(u16::from_be_bytes([high, low])) == signature.len();
         if !is_exact || signature.is_empty() || signature.len() > MAX_SIGNATURE {
@@ -98,8 +102,8 @@ impl SignedHead {
         out
     }
 
-    /// What to ask the platform to learn whether the log with the key `log_spki` (DER) signed this. `None` where scheme and key do not go together: the
-    /// signature is bad then.
+    /// What to ask the platform to learn whether the log with the key `log_spki` (DER) signed this.
+    /// `None` where scheme and key do not go together: the signature is bad then.
     pub fn signature_check(&self, log_spki: &[u8]) -> Option<SignatureCheck> {
         let key = PublicKey::from_spki(log_spki).ok()?;
         let check = key.check_log(Hash::Sha256, &self.head.signed_data(), &self.signature)?;

@@ -1,4 +1,5 @@
-//! What is known to be wrong with versions of Home Assistant: a dated table (`data/advisories.json`), and a version judged by it.
+//! What is known to be wrong with versions of Home Assistant: a dated table
+//! (`data/advisories.json`), and a version judged by it.
 //!
 //! ```json
 //! {"schema": 1, "kind": "doorlight-advisories", "published": "2026-11-22T00:00:00Z", "source": "…",
@@ -7,10 +8,12 @@
 //!                  "affected": [{"from": "2025.1.0", "before": "2025.10.2"}], "link": "https://…", "published": "2025-10-14T00:00:00Z"}]}
 //! ```
 //!
-//! `from` is missing where every earlier version is affected, `before` where nothing mends it yet. Nabu Casa shuts the remote address of versions up to
-//! `blocked_up_to`; the owner may open it again, until an insecurity is found that was not known then.
+//! `from` is missing where every earlier version is affected, `before` where nothing mends it yet.
+//! Nabu Casa shuts the remote address of versions up to `blocked_up_to`; the owner may open it
+//! again, until an insecurity is found that was not known then.
 //!
-//! A table that is older than the one at hand is refused, so that nobody can make a hole forgotten by handing in last year's.
+//! A table that is older than the one at hand is refused, so that nobody can make a hole forgotten
+//! by handing in last year's.
 
 pub mod pypi;
 
@@ -74,7 +77,8 @@ pub struct Range {
 }
 
 impl Range {
-    /// A beta of the version that brought a weakness has it; a beta of the version that mended it may have it still. In doubt a version is affected.
+    /// A beta of the version that brought a weakness has it; a beta of the version that mended it
+    /// may have it still. In doubt a version is affected.
     pub fn contains(&self, version: &Version) -> bool {
         self.from.is_none_or(|from| version.release() >= from)
             && self.before.is_none_or(|before| *version < before)
@@ -125,7 +129,9 @@ pub enum AdvisoryError {
         reason: String,
     },
     /// From a version that is newer than this one.
-    #[error("written for a newer version of Doorlight (schema {schema}; this version reads {SCHEMA})")]
+    #[error(
+        "written for a newer version of Doorlight (schema {schema}; this version reads {SCHEMA})"
+    )]
     NewerSchema {
         /// The schema it names.
         schema: u32,
@@ -229,8 +235,9 @@ impl Advisories {
         if json.len() > MAX_TABLE {
             return Err(AdvisoryError::TooLarge);
         }
-        let malformed =
-            |error: serde_json::Error| AdvisoryError::Malformed { reason: printable(&error.to_string()) };
+        let malformed = |error: serde_json::Error| AdvisoryError::Malformed {
+            reason: printable(&error.to_string()),
+        };
         let Header { schema, kind } = serde_json::from_slice(json).map_err(malformed)?;
         if kind != KIND || schema == 0 {
             return Err(AdvisoryError::Malformed { reason: "it is of another kind".into() });
@@ -243,17 +250,30 @@ impl Advisories {
             return Err(AdvisoryError::TooMany);
         }
         if !is_plain(&read.source) || !is_link(&read.blocked_link) {
-            return Err(AdvisoryError::Malformed { reason: "its source or link is no plain text".into() });
+            return Err(AdvisoryError::Malformed {
+                reason: "its source or link is no plain text".into(),
+            });
         }
         let mut ids = std::collections::BTreeSet::new();
         for one in &read.advisories {
             check(one)?;
             if let Some(twice) = one.ids.iter().find(|id| !ids.insert(id.as_str())) {
-                return Err(AdvisoryError::Entry { id: printable(twice), reason: "stands in it twice" });
+                return Err(AdvisoryError::Entry {
+                    id: printable(twice),
+                    reason: "stands in it twice",
+                });
             }
         }
         let ReadTable { published, source, blocked_up_to, blocked_link, advisories, .. } = read;
-        Ok(Self { schema: SCHEMA, kind: KIND, published, source, blocked_up_to, blocked_link, advisories })
+        Ok(Self {
+            schema: SCHEMA,
+            kind: KIND,
+            published,
+            source,
+            blocked_up_to,
+            blocked_link,
+            advisories,
+        })
     }
 
     /// The table that comes with Doorlight.
@@ -271,7 +291,10 @@ impl Advisories {
     pub fn renew(&self, json: &[u8], now: Timestamp) -> Result<Self, AdvisoryError> {
         let next = Self::parse(json)?;
         if next.published < self.published {
-            return Err(AdvisoryError::Older { published: next.published, at_hand: self.published });
+            return Err(AdvisoryError::Older {
+                published: next.published,
+                at_hand: self.published,
+            });
         }
         if next.published > now.plus(CLOCK_SKEW) {
             return Err(AdvisoryError::FromTheFuture { published: next.published });
@@ -318,8 +341,7 @@ fn check(advisory: &Advisory) -> Result<(), AdvisoryError> {
     if !is_link(link) {
         return wrong("its link is not https");
     }
-    let is_empty =
-        |range: &Range| matches!((range.from, range.before), (Some(from), Some(before)) if from >= before);
+    let is_empty = |range: &Range| matches!((range.from, range.before), (Some(from), Some(before)) if from >= before);
     if affected.is_empty() || affected.iter().any(is_empty) {
         return wrong("it affects nothing");
     }
@@ -345,7 +367,9 @@ fn is_link(text: &str) -> bool {
     text.len() <= MAX_TEXT
         && text.strip_prefix("https://").is_some_and(|rest| {
             rest.parse::<crate::address::Host>().is_ok()
-                || rest.split_once('/').is_some_and(|(host, _)| host.parse::<crate::address::Host>().is_ok())
+                || rest
+                    .split_once('/')
+                    .is_some_and(|(host, _)| host.parse::<crate::address::Host>().is_ok())
         })
         && text.chars().all(is_harmless)
 }

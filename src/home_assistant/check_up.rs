@@ -1,7 +1,9 @@
-//! The check-up: the state of the house as findings, of the same kind as those about a certificate and with codes of their own.
+//! The check-up: the state of the house as findings, of the same kind as those about a certificate
+//! and with codes of their own.
 //!
-//! They never enter the verdict over a certificate: an old version is no reason to take the home for an impostor. One of them shuts the remote address by itself,
-//! [`CheckUp::blocks`], as Nabu Casa does, until the owner says that they know what they do ([`Override`]).
+//! They never enter the verdict over a certificate: an old version is no reason to take the home
+//! for an impostor. One of them shuts the remote address by itself, [`CheckUp::blocks`], as Nabu
+//! Casa does, until the owner says that they know what they do ([`Override`]).
 
 use core::fmt::Write as _;
 use std::collections::BTreeSet;
@@ -9,7 +11,6 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Host;
-use crate::evidence::{Check, Code, Evidence, Outcome};
 use crate::home_assistant::advisory::{Advisories, Advisory, Standing};
 use crate::home_assistant::conversation::{
     Account, Ban, Conversation, ConversationError, HomeCertificate, HomeReport,
@@ -19,6 +20,7 @@ use crate::home_assistant::version::Version;
 use crate::site::{Heard, OtherHome};
 use crate::text::printable;
 use crate::time::Timestamp;
+use crate::verdict::evidence::{Check, Code, Evidence, Outcome};
 use crate::verdict::{Verdict, verdict};
 
 /// The version of the JSON that is written.
@@ -40,7 +42,9 @@ pub enum CheckUpError {
         reason: String,
     },
     /// From a version that is newer than this one.
-    #[error("written by a newer version of Doorlight (schema {schema}; this version reads {SCHEMA})")]
+    #[error(
+        "written by a newer version of Doorlight (schema {schema}; this version reads {SCHEMA})"
+    )]
     NewerSchema {
         /// The schema it names.
         schema: u32,
@@ -76,8 +80,9 @@ pub struct CheckUp {
     pub evidence: Vec<Evidence>,
 }
 
-/// The owner's word that a version which is too insecure may be reached from outside all the same, at their own risk. It holds for what was known when it was given, and
-/// ends by itself with the first weakness that was not.
+/// The owner's word that a version which is too insecure may be reached from outside all the same,
+/// at their own risk. It holds for what was known when it was given, and ends by itself with the
+/// first weakness that was not.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Override {
     /// When it was given.
@@ -89,14 +94,16 @@ pub struct Override {
 }
 
 impl Override {
-    /// True while everything in `advisories` was known when it was given. One of an advisory's names is enough: it may have got further ones since.
+    /// True while everything in `advisories` was known when it was given. One of an advisory's
+    /// names is enough: it may have got further ones since.
     fn covers(&self, advisories: &[Advisory]) -> bool {
         advisories.iter().all(|one| one.ids.iter().any(|id| self.known.contains(id)))
     }
 }
 
 impl CheckUp {
-    /// From what the home told. `word` is what the site record made of it ([`crate::site::SiteRecord::hear`]), none where it was not for a guarded address.
+    /// From what the home told. `word` is what the site record made of it
+    /// ([`crate::site::SiteRecord::hear`]), none where it was not for a guarded address.
     pub fn new(
         at: Timestamp,
         host: Option<Host>,
@@ -139,8 +146,9 @@ impl CheckUp {
             ConversationError::TokenRefused { .. } => Code::HomeTokenRefused,
             _ => Code::HomeNotReached,
         };
-        let reached =
-            Evidence::new(code).with("reason", printable(&error.to_string())).with("error", error.code());
+        let reached = Evidence::new(code)
+            .with("reason", printable(&error.to_string()))
+            .with("error", error.code());
         Self::broken(at, host, asked, conversation.so_far(), reached, table)
     }
 
@@ -170,15 +178,18 @@ impl CheckUp {
         evidence: Vec<Evidence>,
     ) -> Self {
         // A home without the cloud has no certificate to tell of, and is in order all the same.
-        let is_broken = |one: &Evidence| matches!(one.code, Code::HomeNotReached | Code::HomeTokenRefused);
+        let is_broken =
+            |one: &Evidence| matches!(one.code, Code::HomeNotReached | Code::HomeTokenRefused);
         let required: &[Check] = if evidence.iter().any(is_broken) {
             &[Check::HomeVersion, Check::Home]
         } else {
             &[Check::HomeVersion]
         };
         let unsupported_since = standing.as_ref().map(|standing| standing.unsupported_since);
-        let (blocked, advisories) =
-            standing.map_or_else(|| (false, Vec::new()), |standing| (standing.blocked, standing.advisories));
+        let (blocked, advisories) = standing.map_or_else(
+            || (false, Vec::new()),
+            |standing| (standing.blocked, standing.advisories),
+        );
         Self {
             schema: SCHEMA,
             at,
@@ -195,8 +206,9 @@ impl CheckUp {
         }
     }
 
-    /// True where the remote address is to be shut: the version is blocked, and the owner has not said otherwise in the knowledge of everything that is known
-    /// against it now. Nothing but the remote address is meant, and an unknown version blocks nothing.
+    /// True where the remote address is to be shut: the version is blocked, and the owner has not
+    /// said otherwise in the knowledge of everything that is known against it now. Nothing but the
+    /// remote address is meant, and an unknown version blocks nothing.
     pub fn blocks(&self, overridden: Option<&Override>) -> bool {
         self.blocked && !overridden.is_some_and(|one| one.covers(&self.advisories))
     }
@@ -220,8 +232,10 @@ impl CheckUp {
             ban: None,
         };
         let mut evidence = version_evidence(&report, Some(&standing), table, now);
-        evidence.extend(self.evidence.iter().filter(|one| one.check != Check::HomeVersion).cloned());
-        let (host, asked, certificate) = (self.host.clone(), self.asked.clone(), self.certificate.clone());
+        evidence
+            .extend(self.evidence.iter().filter(|one| one.check != Check::HomeVersion).cloned());
+        let (host, asked, certificate) =
+            (self.host.clone(), self.asked.clone(), self.certificate.clone());
         Self::of(self.at, host, asked, self.version, Some(standing), table, certificate, evidence)
     }
 
@@ -243,8 +257,9 @@ impl CheckUp {
         if json.len() > MAX_CHECK_UP {
             return Err(CheckUpError::TooLarge);
         }
-        let malformed =
-            |error: serde_json::Error| CheckUpError::Malformed { reason: printable(&error.to_string()) };
+        let malformed = |error: serde_json::Error| CheckUpError::Malformed {
+            reason: printable(&error.to_string()),
+        };
         let Header { schema } = serde_json::from_slice(json).map_err(malformed)?;
         if schema > SCHEMA {
             return Err(CheckUpError::NewerSchema { schema });
@@ -330,23 +345,30 @@ fn version_evidence(
                 .with("table", published),
         ];
     };
-    let of =
-        |code| Evidence::new(code).with("version", version.to_string()).with("table", published.as_str());
+    let of = |code| {
+        Evidence::new(code).with("version", version.to_string()).with("table", published.as_str())
+    };
     let mut evidence = Vec::new();
     if standing.blocked {
         let up_to = table.blocked_up_to.to_string();
         evidence.push(
-            of(Code::HomeVersionBlocked).with("up_to", up_to).with("link", table.blocked_link.as_str()),
+            of(Code::HomeVersionBlocked)
+                .with("up_to", up_to)
+                .with("link", table.blocked_link.as_str()),
         );
     }
     if let Some(worst) = standing.advisories.first() {
         let ids: Vec<_> = standing.advisories.iter().map(|one| one.id().to_owned()).collect();
         evidence.push(
-            of(Code::HomeVersionAdvisory).with("advisories", ids).with("severity", worst.severity.as_str()),
+            of(Code::HomeVersionAdvisory)
+                .with("advisories", ids)
+                .with("severity", worst.severity.as_str()),
         );
     }
     if at >= standing.unsupported_since {
-        evidence.push(of(Code::HomeVersionUnsupported).with("since", standing.unsupported_since.to_string()));
+        evidence.push(
+            of(Code::HomeVersionUnsupported).with("since", standing.unsupported_since.to_string()),
+        );
     }
     if evidence.is_empty() {
         evidence.push(of(if table.is_old(at) {
@@ -376,9 +398,9 @@ fn word_evidence(report: &HomeReport, word: Option<&Result<Heard, OtherHome>>) -
         Evidence::new(Code::HomeSaysNothing).with("because", why).with("status", status)
     };
     match (word, certificate) {
-        (Some(Err(OtherHome::Host { told, guarded })), _) => {
-            Evidence::new(Code::HomeOtherHost).with("told", told.as_str()).with("guarded", guarded.as_str())
-        }
+        (Some(Err(OtherHome::Host { told, guarded })), _) => Evidence::new(Code::HomeOtherHost)
+            .with("told", told.as_str())
+            .with("guarded", guarded.as_str()),
         (Some(Err(OtherHome::Account)), _) => Evidence::new(Code::HomeOtherAccount),
         (Some(Ok(Heard::Nothing(silence))), _) => silent(silence.as_str()),
         (_, Some(certificate)) => told(certificate),
@@ -392,18 +414,22 @@ fn word_evidence(report: &HomeReport, word: Option<&Result<Heard, OtherHome>>) -
 
 fn account_evidence(account: Option<&Account>, ban: Option<Ban>) -> Vec<Evidence> {
     let Some(account) = account else { return vec![Evidence::new(Code::HomeAccountNotAsked)] };
-    let enabled: Vec<_> = account.mfa.iter().filter(|one| one.enabled).map(|one| one.id.clone()).collect();
+    let enabled: Vec<_> =
+        account.mfa.iter().filter(|one| one.enabled).map(|one| one.id.clone()).collect();
     let is_powerful = account.is_admin || account.is_owner;
     let code = match enabled.is_empty() {
         false => Code::HomeAccountTwoFactorOn,
         true if is_powerful => Code::HomeAccountTwoFactorOff,
-        // The account that the guide asks for has none, and needs none: it may log in from the local network only.
+        // The account that the guide asks for has none, and needs none: it may log in from the
+        // local network only.
         true => Code::HomeAccountTwoFactorUnseen,
     };
     let mut evidence =
         vec![Evidence::new(code).with("account", account.name.as_str()).with("enabled", enabled)];
     if is_powerful {
-        evidence.push(Evidence::new(Code::HomeAccountAdminToken).with("account", account.name.as_str()));
+        evidence.push(
+            Evidence::new(Code::HomeAccountAdminToken).with("account", account.name.as_str()),
+        );
     }
     evidence.push(match ban {
         Some(ban) if ban.is_effective() => {

@@ -1,4 +1,5 @@
-//! What is said between Home Assistant and Doorlight over its WebSocket, `/api/websocket`: what came in leads to what is to be said next.
+//! What is said between Home Assistant and Doorlight over its WebSocket, `/api/websocket`: what
+//! came in leads to what is to be said next.
 //!
 //! ```text
 //! home                                              we
@@ -12,11 +13,14 @@
 //!                                                   {"id":3,"type":"http/config"}       only where the account may
 //! ```
 //!
-//! No input, no output: the command line and the extension carry the messages. A home that refuses the token counts a failed login and may ban our address, so the token is said
-//! once, and **whoever drives this must not begin again by itself after [`ConversationError::TokenRefused`]**.
+//! No input, no output: the command line and the extension carry the messages. A home that refuses
+//! the token counts a failed login and may ban our address, so the token is said once, and
+//! **whoever drives this must not begin again by itself after
+//! [`ConversationError::TokenRefused`]**.
 //!
-//! `http/config` (Home Assistant of 2026) tells whether failed logins ban, and is for administrators alone; others are not asked, so that nothing of ours fills their log.
-//! Fields that are not known are passed over: Home Assistant adds some with every release.
+//! `http/config` (Home Assistant of 2026) tells whether failed logins ban, and is for
+//! administrators alone; others are not asked, so that nothing of ours fills their log. Fields that
+//! are not known are passed over: Home Assistant adds some with every release.
 
 use core::fmt;
 use core::str::FromStr;
@@ -25,12 +29,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::fingerprint::{AccountId, CertificateSha1};
 use crate::home_assistant::version::Version;
 use crate::text::printable;
 use crate::time::Timestamp;
+use crate::x509::fingerprint::{AccountId, CertificateSha1};
 
-/// The largest message that is read, in bytes: `cloud/status` carries the user's preferences, some kilobytes.
+/// The largest message that is read, in bytes: `cloud/status` carries the user's preferences, some
+/// kilobytes.
 pub const MAX_MESSAGE: usize = 1 << 20;
 /// The most messages that are listened to; an orderly conversation has five.
 pub const MAX_MESSAGES: u32 = 32;
@@ -39,7 +44,8 @@ pub const MAX_TOKEN: usize = 4096;
 /// The most names of a certificate, and the most second factors of an account.
 pub const MAX_NAMES: usize = 100;
 
-/// An access token of Home Assistant: the right to ask in somebody's name. It is never printed, and wiped when it is dropped.
+/// An access token of Home Assistant: the right to ask in somebody's name. It is never printed, and
+/// wiped when it is dropped.
 #[derive(Clone)]
 pub struct Token(Zeroizing<String>);
 
@@ -60,12 +66,15 @@ impl InvalidToken {
 impl FromStr for Token {
     type Err = InvalidToken;
 
-    /// White space around it is left out. All of Home Assistant's are JSON Web Tokens in compact form (RFC 7519 section 3): what is none would only cost a failed login.
+    /// White space around it is left out. All of Home Assistant's are JSON Web Tokens in compact
+    /// form (RFC 7519 section 3): what is none would only cost a failed login.
     fn from_str(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
         let is_part = |part: &str| {
             !part.is_empty()
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
         if text.len() > MAX_TOKEN || text.split('.').count() != 3 || !text.split('.').all(is_part) {
             return Err(InvalidToken);
@@ -133,7 +142,8 @@ pub struct HomeCertificate {
 /// The account that the token belongs to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Account {
-    /// Its number in the home, as a digest: 128 random bits that nobody knows who was never shown them. None where the home does not tell it.
+    /// Its number in the home, as a digest: 128 random bits that nobody knows who was never shown
+    /// them. None where the home does not tell it.
     pub id: Option<AccountId>,
     /// Its name, safe to show.
     pub name: String,
@@ -383,12 +393,18 @@ struct HttpSettings {
 impl Conversation {
     /// Begins by listening. Without a token it learns the version, and no more.
     pub fn new(token: Option<Token>) -> Self {
-        let report =
-            HomeReport { version: None, version_text: String::new(), cloud: None, account: None, ban: None };
+        let report = HomeReport {
+            version: None,
+            version_text: String::new(),
+            cloud: None,
+            account: None,
+            ban: None,
+        };
         Self { state: State::Greeting, token, is_authenticated: false, heard: 0, report }
     }
 
-    /// True between the token and what the home says to it. Whoever drives this notes that before sending: if the answer is lost, it may have been a refusal.
+    /// True between the token and what the home says to it. Whoever drives this notes that before
+    /// sending: if the answer is lost, it may have been a refusal.
     pub fn is_authenticating(&self) -> bool {
         matches!(self.state, State::Authenticating)
     }
@@ -464,12 +480,21 @@ impl Conversation {
     }
 
     fn done(&mut self) -> Step {
-        let silent =
-            HomeReport { version: None, version_text: String::new(), cloud: None, account: None, ban: None };
+        let silent = HomeReport {
+            version: None,
+            version_text: String::new(),
+            cloud: None,
+            account: None,
+            ban: None,
+        };
         Step::Done(Box::new(core::mem::replace(&mut self.report, silent)))
     }
 
-    fn answered(&mut self, question: Question, incoming: &Incoming<'_>) -> Result<Step, ConversationError> {
+    fn answered(
+        &mut self,
+        question: Question,
+        incoming: &Incoming<'_>,
+    ) -> Result<Step, ConversationError> {
         let Some(id) = incoming.id else {
             return Err(out_of_order("an answer", incoming));
         };
@@ -487,7 +512,11 @@ impl Conversation {
             Question::Cloud => {
                 self.report.cloud = match answer {
                     // Home Assistant without its cloud integration.
-                    Err(ConversationError::Refused { reason, .. }) if reason == "unknown_command" => None,
+                    Err(ConversationError::Refused { reason, .. })
+                        if reason == "unknown_command" =>
+                    {
+                        None
+                    }
                     Err(error) => return Err(error),
                     Ok(result) => Some(cloud(read(question, result)?)?),
                 };
@@ -495,7 +524,8 @@ impl Conversation {
                 Ok(if is_admin { self.ask(Question::Http) } else { self.done() })
             }
             Question::Http => {
-                // Most versions do not know the question. What cannot be read is unknown, and nothing hangs on it.
+                // Most versions do not know the question. What cannot be read is unknown, and
+                // nothing hangs on it.
                 self.report.ban = answer.ok().and_then(|result| ban(read(question, result).ok()?));
                 Ok(self.done())
             }
@@ -516,7 +546,10 @@ fn malformed(question: Question, reason: &str) -> ConversationError {
 }
 
 /// The result of an answer that says it is a good one.
-fn answer<'a>(question: Question, incoming: &Incoming<'a>) -> Result<&'a RawValue, ConversationError> {
+fn answer<'a>(
+    question: Question,
+    incoming: &Incoming<'a>,
+) -> Result<&'a RawValue, ConversationError> {
     match (incoming.success, incoming.result, &incoming.error) {
         (Some(true), Some(result), None) => Ok(result),
         (Some(false), _, Some(Refusal { code: Some(code) })) => {
@@ -526,7 +559,10 @@ fn answer<'a>(question: Question, incoming: &Incoming<'a>) -> Result<&'a RawValu
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(question: Question, result: &'a RawValue) -> Result<T, ConversationError> {
+fn read<'a, T: Deserialize<'a>>(
+    question: Question,
+    result: &'a RawValue,
+) -> Result<T, ConversationError> {
     if !is_object(result.get()) {
         return Err(malformed(question, "not an object"));
     }
@@ -542,8 +578,10 @@ fn account(user: CurrentUser) -> Result<Account, ConversationError> {
     if user.mfa_modules.len() > MAX_NAMES {
         return Err(malformed(Question::User, "too many second factors"));
     }
-    let mfa =
-        user.mfa_modules.iter().map(|one| SecondFactor { id: printable(&one.id), enabled: one.enabled });
+    let mfa = user
+        .mfa_modules
+        .iter()
+        .map(|one| SecondFactor { id: printable(&one.id), enabled: one.enabled });
     Ok(Account {
         id: user.id.map(|id| AccountId::of(id.as_bytes())),
         name: printable(user.name.as_deref().unwrap_or_default()),
@@ -574,11 +612,12 @@ fn certificate_of(told: &RemoteCertificate) -> Result<HomeCertificate, Conversat
     if names.len() > MAX_NAMES {
         return Err(wrong("too many names"));
     }
-    // Home Assistant writes 40 digits without separators; Python writes the offset as +00:00, and left it out in old versions.
+    // Home Assistant writes 40 digits without separators; Python writes the offset as +00:00, and
+    // left it out in old versions.
     let date = &told.expire_date;
     let not_after = date.parse().or_else(|_| format!("{date}Z").parse());
-    let is_plain =
-        told.fingerprint.len() == 40 && told.fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_plain = told.fingerprint.len() == 40
+        && told.fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
     let fingerprint = told.fingerprint.parse().ok().filter(|_| is_plain);
     Ok(HomeCertificate {
         common_name: name(&told.common_name),
@@ -600,7 +639,10 @@ fn ban(config: HttpConfig) -> Option<Ban> {
         "default" => config.default,
         _ => None,
     };
-    active.map(|active| Ban { enabled: active.ip_ban_enabled, threshold: active.login_attempts_threshold })
+    active.map(|active| Ban {
+        enabled: active.ip_ban_enabled,
+        threshold: active.login_attempts_threshold,
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Where a home may be asked: an address in the local network, and never the guarded one.
 //!
-//! The command line resolves the name itself and refuses what is not local ([`is_local_ip`]). A browser does not say where a name leads, so there the name has
-//! to tell ([`LocalAddress::stays_local`]):
+//! The command line resolves the name itself and refuses what is not local ([`is_local_ip`]). A
+//! browser does not say where a name leads, so there the name has to tell
+//! ([`LocalAddress::stays_local`]):
 //!
 //! | host | plain `http` | `https` |
 //! |---|---|---|
@@ -11,9 +12,11 @@
 //! | any other name | no | only where the caller sees where it leads |
 //! | the guarded host, or anything under `nabu.casa` | no | no |
 //!
-//! The suffixes are those that no public server answers for: RFC 6761, RFC 6762, RFC 8375, and names that ICANN keeps out of the public root for the use at home. `fritz.box` is
-//! not among them, popular as it is: `.box` is a public top-level domain, so away from home such a name leads to a stranger who would be handed the token. A home behind it has an
-//! IP address and a `.local` name as well.
+//! The suffixes are those that no public server answers for: RFC 6761, RFC 6762, RFC 8375, and
+//! names that ICANN keeps out of the public root for the use at home. `fritz.box` is not among
+//! them, popular as it is: `.box` is a public top-level domain, so away from home such a name leads
+//! to a stranger who would be handed the token. A home behind it has an IP address and a `.local`
+//! name as well.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
@@ -102,10 +105,15 @@ impl LocalAddress {
     /// # Errors
     /// [`LocalAddressError::Remote`].
     pub fn beside(self, guarded: &Host) -> Result<Self, LocalAddressError> {
-        if self.host == *guarded { Err(LocalAddressError::Remote { host: self.host }) } else { Ok(self) }
+        if self.host == *guarded {
+            Err(LocalAddressError::Remote { host: self.host })
+        } else {
+            Ok(self)
+        }
     }
 
-    /// True where the host tells that nobody in the internet answers for it. Whoever cannot see where a name leads asks no other.
+    /// True where the host tells that nobody in the internet answers for it. Whoever cannot see
+    /// where a name leads asks no other.
     pub fn stays_local(&self) -> bool {
         match self.host.as_str().parse::<IpAddr>() {
             Ok(ip) => is_local_ip(ip),
@@ -145,12 +153,17 @@ impl LocalAddress {
 impl FromStr for LocalAddress {
     type Err = LocalAddressError;
 
-    /// Reads `http://host[:port]`, `https://host[:port]`, and `host[:port]`, which is `http` at [`HOME_PORT`]. A path behind it is passed over.
+    /// Reads `http://host[:port]`, `https://host[:port]`, and `host[:port]`, which is `http` at
+    /// [`HOME_PORT`]. A path behind it is passed over.
     fn from_str(text: &str) -> Result<Self, LocalAddressError> {
         let text = text.trim();
         let (scheme, rest) = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Some(Scheme::Http), rest),
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Some(Scheme::Https), rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
+                (Some(Scheme::Http), rest)
+            }
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => {
+                (Some(Scheme::Https), rest)
+            }
             Some(_) => return Err(LocalAddressError::Scheme),
             None => (None, text),
         };
@@ -158,8 +171,9 @@ impl FromStr for LocalAddress {
         let address: crate::address::Address = rest.parse()?;
         let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
         // More than one colon outside brackets: an IPv6 address without a port.
-        let has_port =
-            authority.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
+        let has_port = authority
+            .rsplit_once(':')
+            .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
         let port = match scheme {
             _ if has_port => address.port,
             Some(Scheme::Http) => 80,
@@ -201,14 +215,16 @@ impl From<LocalAddress> for String {
     }
 }
 
-/// A name of one label is looked up in the local network. (A top-level domain that answers by itself is forbidden by ICANN.)
+/// A name of one label is looked up in the local network. (A top-level domain that answers by
+/// itself is forbidden by ICANN.)
 fn is_private_name(host: &Host) -> bool {
     let name = host.as_str();
     !name.contains('.') || PRIVATE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
 }
 
-/// True for an address of this machine or of a local network: loopback, link-local (RFC 3927, RFC 4291), private (RFC 1918) and unique local (RFC 4193). Addresses behind a provider's
-/// translation (RFC 6598, 100.64.0.0/10) are shared with strangers, and not local.
+/// True for an address of this machine or of a local network: loopback, link-local (RFC 3927, RFC
+/// 4291), private (RFC 1918) and unique local (RFC 4193). Addresses behind a provider's translation
+/// (RFC 6598, 100.64.0.0/10) are shared with strangers, and not local.
 pub fn is_local_ip(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
@@ -260,10 +276,18 @@ mod tests {
                 "http://homeassistant",
                 "ws://homeassistant/api/websocket",
             ),
-            ("http://192.168.1.5:8123", "http://192.168.1.5:8123", "ws://192.168.1.5:8123/api/websocket"),
+            (
+                "http://192.168.1.5:8123",
+                "http://192.168.1.5:8123",
+                "ws://192.168.1.5:8123/api/websocket",
+            ),
             ("http://192.168.1.5:80", "http://192.168.1.5", "ws://192.168.1.5/api/websocket"),
             ("HTTPS://192.168.1.5", "https://192.168.1.5", "wss://192.168.1.5/api/websocket"),
-            ("https://192.168.1.5:8123/", "https://192.168.1.5:8123", "wss://192.168.1.5:8123/api/websocket"),
+            (
+                "https://192.168.1.5:8123/",
+                "https://192.168.1.5:8123",
+                "wss://192.168.1.5:8123/api/websocket",
+            ),
             ("[fd00::1]:8123", "http://[fd00::1]:8123", "ws://[fd00::1]:8123/api/websocket"),
             ("[fd00::1]", "http://[fd00::1]:8123", "ws://[fd00::1]:8123/api/websocket"),
             ("fd00::1", "http://[fd00::1]:8123", "ws://[fd00::1]:8123/api/websocket"),

@@ -7,7 +7,8 @@
 //! 0.118.5                        a release from before 2020.12
 //! ```
 //!
-//! Read strictly, in exactly the form in which Home Assistant writes it (`homeassistant/const.py`): what is anything else is unknown, and never guessed at.
+//! Read strictly, in exactly the form in which Home Assistant writes it (`homeassistant/const.py`):
+//! what is anything else is unknown, and never guessed at.
 
 use core::fmt;
 use core::str::FromStr;
@@ -26,7 +27,8 @@ const YEARS: core::ops::RangeInclusive<u32> = 2020..=2099;
 /// The month of the first release that is named after its month.
 const FIRST_MONTH: (u32, Month) = (2020, Month::December);
 
-/// A version of Home Assistant Core. The order is that of the releases: what is being written comes before its betas, and these before the release.
+/// A version of Home Assistant Core. The order is that of the releases: what is being written comes
+/// before its betas, and these before the release.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
@@ -76,10 +78,13 @@ impl Version {
         Self { stage: Stage::Release, ..*self }
     }
 
-    /// The day on which its month's release came out, by convention: the first Wednesday of the month, at 00:00 UTC.
+    /// The day on which its month's release came out, by convention: the first Wednesday of the
+    /// month, at 00:00 UTC.
     ///
-    /// Home Assistant keeps to it but for a few days: 2020.12 came eleven days later, 2021.12 ten, 2025.1 two (New Year's Day was the Wednesday). A patch counts from
-    /// its month's release, because it brings nothing new. Everything before 2020.12 is taken for as old as 2020.12 would be, which is younger than it is.
+    /// Home Assistant keeps to it but for a few days: 2020.12 came eleven days later, 2021.12 ten,
+    /// 2025.1 two (New Year's Day was the Wednesday). A patch counts from its month's release,
+    /// because it brings nothing new. Everything before 2020.12 is taken for as old as 2020.12
+    /// would be, which is younger than it is.
     pub fn released(&self) -> Timestamp {
         let (year, month) = if self.major == 0 {
             FIRST_MONTH
@@ -90,7 +95,8 @@ impl Version {
         first_wednesday(year, month)
     }
 
-    /// The first moment at which it is more than two years old, to the day: what came out on 2024-11-06 is supported throughout 2026-11-06.
+    /// The first moment at which it is more than two years old, to the day: what came out on
+    /// 2024-11-06 is supported throughout 2026-11-06.
     pub fn unsupported_since(&self) -> Timestamp {
         let (year, month) = if self.major == 0 {
             FIRST_MONTH
@@ -98,7 +104,8 @@ impl Version {
             let month = u8::try_from(self.minor).ok().and_then(|month| Month::try_from(month).ok());
             (self.major, month.unwrap_or(Month::December))
         };
-        // The day of the month is that of the release, not of the first Wednesday two years later. It is no later than the 7th: every month has it.
+        // The day of the month is that of the release, not of the first Wednesday two years later.
+        // It is no later than the 7th: every month has it.
         day(year.saturating_add(2), month, first_wednesday_day(year, month)).plus(DAY)
     }
 }
@@ -107,7 +114,8 @@ impl Version {
 fn first_wednesday_day(year: u32, month: Month) -> u8 {
     let is_wednesday = |day: &u8| {
         let year = i32::try_from(year).unwrap_or(i32::MAX);
-        Date::from_calendar_date(year, month, *day).is_ok_and(|date| date.weekday() == Weekday::Wednesday)
+        Date::from_calendar_date(year, month, *day)
+            .is_ok_and(|date| date.weekday() == Weekday::Wednesday)
     };
     (1..=7).find(is_wednesday).unwrap_or(7)
 }
@@ -117,8 +125,10 @@ fn first_wednesday(year: u32, month: Month) -> Timestamp {
 }
 
 fn day(year: u32, month: Month, day: u8) -> Timestamp {
-    let date = i32::try_from(year).ok().and_then(|year| Date::from_calendar_date(year, month, day).ok());
-    let secs = date.and_then(|date| u64::try_from(date.midnight().assume_utc().unix_timestamp()).ok());
+    let date =
+        i32::try_from(year).ok().and_then(|year| Date::from_calendar_date(year, month, day).ok());
+    let secs =
+        date.and_then(|date| u64::try_from(date.midnight().assume_utc().unix_timestamp()).ok());
     // Years from 2020 to 2101 have such a day.
     Timestamp::from_secs(secs.unwrap_or(u64::MAX))
 }
@@ -342,7 +352,11 @@ mod tests {
             ("0.67.0", "2022-12-03"),
         ] {
             let version: Version = text.parse().unwrap();
-            assert_eq!(version.unsupported_since().to_string(), format!("{since}T00:00:00Z"), "{text}");
+            assert_eq!(
+                version.unsupported_since().to_string(),
+                format!("{since}T00:00:00Z"),
+                "{text}"
+            );
         }
     }
 }

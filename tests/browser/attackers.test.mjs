@@ -63,6 +63,10 @@ for (const kind of KINDS) {
                 await sleep(300);
                 assertNothingOfTheUsers(await lab.requests());
                 await page.close();
+                // A look that came to nothing, or was given up, leaves no rule that lets it pass.
+                await until(async () => (await own.asker.evaluate(() => chrome.declarativeNetRequest.getSessionRules())).every(({ id }) => id < 1_000_000), {
+                    why: "no probe's rule is left",
+                });
             });
         }
 

@@ -1,7 +1,8 @@
 // Real browsers with the extension in them: stock settings, a new profile each, the lab's authorities trusted as a machine's owner would.
 import puppeteer from "puppeteer-core";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync, cpSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync, cpSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endBrowser, removeFolder } from "./machine.mjs";
@@ -40,14 +41,17 @@ function trust(database, lab) {
 
 /**
  * Host permissions are given from a click, and headless browsers show no prompt for it. So the copy of the extension that is tested here has the lab's
- * host from the start, by one key more in its manifest. The prompt itself is answered in `permission.test.mjs`.
+ * host from the start, by one key more in its manifest, and those of `hosts`. The prompt itself is answered in `permission.test.mjs`.
  */
-function prepared(kind, lab, folder, { isStock, hasWatch }) {
+function prepared(kind, lab, folder, { isStock, hasWatch, hasCookies = true, hosts = [] }) {
     const extension = join(folder, "extension");
     cpSync(join(process.env.DOORLIGHT_EXTENSION, kind), extension, { recursive: true });
     const manifest = JSON.parse(readFileSync(join(extension, "manifest.json"), "utf8"));
     const schemes = kind === "chromium" ? ["*", "ws", "wss"] : ["*"];
-    if (!isStock) manifest.host_permissions = schemes.map((scheme) => `${scheme}://${lab.host}/*`);
+    const patterns = (host) => schemes.map((scheme) => `${scheme}://${host}/*`);
+    if (!isStock) manifest.host_permissions = [lab.host, ...hosts].flatMap(patterns);
+    // The same goes for the permission over cookies, which is asked for with the address.
+    if (kind === "chromium" && !isStock && hasCookies) manifest.permissions.push("contentSettings");
     if (hasWatch) {
         manifest.host_permissions.push("http://127.0.0.1/*", "https://127.0.0.1/*");
         manifest.permissions.push("notifications");
@@ -60,11 +64,23 @@ function prepared(kind, lab, folder, { isStock, hasWatch }) {
 function furnish(kind, lab, folder, options) {
     const extension = prepared(kind, lab, folder, options);
     trust(join(folder, kind === "chromium" ? "home/.pki/nssdb" : "profile"), lab);
+    if (kind === "chromium" && options.isLoaded) {
+        // An unpacked extension that reloads itself is back only in developer mode.
+        mkdirSync(join(folder, "profile/Default"), { recursive: true });
+        const preferences = { extensions: { ui: { developer_mode: true } } };
+        writeFileSync(join(folder, "profile/Default/Preferences"), JSON.stringify(preferences));
+    }
     if (kind === "firefox" && options.isInstalled) {
         mkdirSync(join(folder, "profile/extensions"));
         execFileSync("zip", ["-qr", join(folder, "profile/extensions", `${ADDON}.xpi`), "."], { cwd: extension });
     }
 }
+
+/** Chromium's ID for an unpacked extension: the first half of its path's digest, in the letters a to p. */
+const idOf = (extension) => {
+    const digest = createHash("sha256").update(realpathSync(extension)).digest("hex").slice(0, 32);
+    return [...digest].map((digit) => String.fromCharCode(97 + parseInt(digit, 16))).join("");
+};
 
 /** The browser, and the origin of the extension's pages in it. */
 async function start(kind, lab, folder, options) {
@@ -76,12 +92,12 @@ async function start(kind, lab, folder, options) {
         browser = await puppeteer.launch({
             executablePath,
             pipe: true,
-            enableExtensions: options.isBare ? false : [extension],
+            enableExtensions: options.isBare || options.isLoaded ? false : [extension],
             userDataDir: profile,
             headless: !options.isVisible,
             defaultViewport: null,
             env: { ...process.env, HOME: join(folder, "home") },
-            ignoreDefaultArgs: options.ignoreDefaultArgs ?? [],
+            ignoreDefaultArgs: [...(options.isLoaded ? ["--disable-extensions"] : []), ...(options.ignoreDefaultArgs ?? [])],
             args: [
                 "--no-sandbox",
                 "--disable-gpu",
@@ -92,6 +108,7 @@ async function start(kind, lab, folder, options) {
                 "--disable-sync",
                 "--no-proxy-server",
                 "--host-resolver-rules=MAP *.test 127.0.0.1",
+                ...(options.isLoaded ? [`--load-extension=${extension}`, "--disable-features=DisableLoadExtensionCommandLineSwitch"] : []),
                 ...(options.args ?? []),
             ],
         });
@@ -111,18 +128,25 @@ async function start(kind, lab, folder, options) {
                 "network.dns.localDomains": [lab.host, lab.other_host, lab.look_alike_host].join(","),
                 "extensions.webextensions.uuids": JSON.stringify({ [ADDON]: UUID }),
                 ...(isInstalled ? installed : {}),
+                // The driver sets this to 0, and the browser then spins on a tab that it cannot unload
+                // (`AsyncTabSwitcher`): every request takes a quarter of a second.
+                "browser.tabs.remote.unloadDelayMs": 300,
                 ...(options.prefs ?? {}),
             },
         });
         if (!isInstalled && !options.isBare) await browser.installExtension(extension);
     }
-    const worker = (target) => target.type() === "service_worker";
-    const id =
-        kind === "firefox" || options.isBare ? UUID : new URL((await browser.waitForTarget(worker)).url()).host;
+    // A page's worker may be there first.
+    const worker = (target) => target.type() === "service_worker" && target.url().startsWith("chrome-extension://");
+    const found = async () => new URL((await browser.waitForTarget(worker)).url()).host;
+    const id = kind === "firefox" || options.isBare ? UUID : options.isLoaded ? idOf(extension) : await found();
     return { browser, base: `${kind === "firefox" ? "moz" : "chrome"}-extension://${id}` };
 }
 
-/** `isBare`: without the extension, to compare. */
+/**
+ * `isBare`: without the extension, to compare. `isLoaded`: Chromium has the extension from its own start, and keeps its dynamic rules over restarts; what the driver
+ * installs is installed anew each time. Firefox: `isInstalled`.
+ */
 export async function launch(kind, lab, options = {}) {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), `doorlight-${kind}-`));
     if (!existsSync(join(folder, "extension"))) furnish(kind, lab, folder, options);
@@ -152,7 +176,16 @@ export async function launch(kind, lab, options = {}) {
         /** Asks the background, from a page of the extension. */
         async ask(message) {
             own.asker ??= await own.page("options.html");
-            return own.asker.evaluate((message) => chrome.runtime.sendMessage(message), message);
+            const ask = () => own.asker.evaluate((message) => chrome.runtime.sendMessage(message), message);
+            for (let tries = 20; ; tries--) {
+                try {
+                    return await ask();
+                } catch (error) {
+                    // A background on its way to sleep (Firefox) heard nothing, and wakes for the next one.
+                    if (!tries || !error.message.includes("Receiving end does not exist")) throw error;
+                    await sleep(100);
+                }
+            }
         },
         /** The way a user sets up: own roots and list, then the address. */
         async guard({ pins = lab.pins, address = lab.address, consents = {}, ...settings } = {}) {
@@ -173,7 +206,7 @@ export async function launch(kind, lab, options = {}) {
         },
         /** Ends the background, as the browser does after half a minute. Chromium only. */
         async killWorker() {
-            const target = browser.targets().find((target) => target.type() === "service_worker");
+            const target = browser.targets().find((target) => target.type() === "service_worker" && target.url().startsWith(base));
             await (await target?.worker())?.close().catch(() => {});
         },
         /** Sign and title in the toolbar for the tabs whose URL starts so. */

@@ -205,7 +205,9 @@ for (const kind of KINDS) {
                             const shown = await page.evaluate(() => document.body.innerText.slice(0, 500) + document.body.dataset.answer);
                             throw new Error(`${error.message}: ${await where(page)}: ${shown}`);
                         });
-                        await until(async () => (await own.action(lab.home)).some(({ badge }) => badge === "✓"), { why: `green, ${delay} ms` });
+                        // Killed after the page arrived and before its light, it is woken by the alarm of the minute.
+                        const isGreen = async () => (await own.action(lab.home)).some(({ badge }) => badge === "✓");
+                        await until(isGreen, { within: 90_000, why: `green, ${delay} ms` });
                     } else {
                         await until(() => isAtGate(page), { why: `the gate, killed after ${delay} ms` });
                         await sleep(400);

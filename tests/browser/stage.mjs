@@ -5,7 +5,7 @@ import { go, isAtGate, sleep, until } from "./browser.mjs";
 async function popup(own, url) {
     const page = await own.browser.newPage();
     await page.evaluateOnNewDocument((url) => {
-        if (globalThis.chrome?.tabs) chrome.tabs.query = async () => [{ id: 1, url, active: true }];
+        if (globalThis.chrome?.tabs) chrome.tabs.query = async () => [{ url, active: true }];
     }, url);
     await page.setViewport({ width: 380, height: 620 });
     await go(page, `${own.base}/popup.html`);

@@ -5,15 +5,16 @@
 
 use std::path::PathBuf;
 
-use doorlight::chain::Chain;
 use doorlight::ct::log_list::LogLists;
 use doorlight::ct::policy::CHROME;
-use doorlight::evidence::{Check, Code, Outcome};
-use doorlight::examination::{Conclusion, Examination, Knowledge, Observation, Possession, Seen, Site};
-use doorlight::report::Report;
-use doorlight::roots::Roots;
-use doorlight::signature::SignatureCheck;
 use doorlight::time::Timestamp;
+use doorlight::verdict::evidence::{Check, Code, Outcome};
+use doorlight::verdict::examination::{Conclusion, Examination, Knowledge, Site};
+use doorlight::verdict::observation::{Observation, Possession, Seen};
+use doorlight::verdict::report::Report;
+use doorlight::x509::chain::Chain;
+use doorlight::x509::roots::Roots;
+use doorlight::x509::signature::SignatureCheck;
 
 /// Roots and logs.
 pub struct World {
@@ -69,15 +70,13 @@ pub fn outcome(report: &Report, check: Check) -> Outcome {
     report.evidence.iter().find(|one| one.check == check).unwrap().outcome
 }
 
-/// The material beside the project, if it is there.
-pub fn corpora(folder: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora").join(folder);
-    if path.is_dir() {
-        Some(path)
-    } else {
-        println!("{folder}: skipped, the corpora are not beside the project");
-        None
-    }
+/// Real material that is not part of the project. Tests that need it are ignored without it.
+pub fn corpora(folder: &str) -> PathBuf {
+    let corpora = std::env::var_os("DOORLIGHT_CORPORA")
+        .expect("DOORLIGHT_CORPORA: the folder of the corpora");
+    let path = PathBuf::from(corpora).join(folder);
+    assert!(path.is_dir(), "{} is missing", path.display());
+    path
 }
 
 /// Files of a folder with an ending, in order.

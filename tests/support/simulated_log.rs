@@ -1,5 +1,7 @@
-//! A log in memory, of either kind and of any size: all its leaves are the same but a few, so that the hash of every subtree without one of those is known by its level alone.
-//! It is the [`Host`] too, counts what is asked of it, and misbehaves on demand. Its signatures are hashes: what is tried here is what the core makes of answers.
+//! A log in memory, of either kind and of any size: all its leaves are the same but a few, so that
+//! the hash of every subtree without one of those is known by its level alone. It is the
+//! [`Platform`] too, counts what is asked of it, and misbehaves on demand. Its signatures are
+//! hashes: what is tried here is what the core makes of answers.
 
 #![allow(dead_code, reason = "each user has its own part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a simulation that fails panics")]
@@ -16,16 +18,16 @@ use doorlight::ct::checkpoint;
 use doorlight::ct::heads::Heads;
 use doorlight::ct::log_list::{Access, Log};
 use doorlight::ct::merkle::{
-    EMPTY_ROOT, NodeHash, Span, Subtree, consistency_spans, fold, inclusion_spans, leaf_hash, node_hash,
-    peaks,
+    EMPTY_ROOT, NodeHash, Span, Subtree, consistency_spans, fold, inclusion_spans, leaf_hash,
+    node_hash, peaks,
 };
 use doorlight::ct::publication::{Promise, Promises, Publication, audit};
 use doorlight::ct::sct::{Sct, SignedEntry};
 use doorlight::ct::tree_head::TreeHead;
-use doorlight::fetch::{Answer, FetchError, Get, Host};
-use doorlight::fingerprint::SpkiSha256;
-use doorlight::signature::SignatureCheck;
+use doorlight::fetch::{Answer, FetchError, Get, Platform};
 use doorlight::time::{DAY, Timestamp};
+use doorlight::x509::fingerprint::SpkiSha256;
+use doorlight::x509::signature::SignatureCheck;
 use serde_json::json;
 
 /// Runs a future that never waits for anything outside.
@@ -44,14 +46,16 @@ pub fn now() -> Timestamp {
     Timestamp::from_secs(1_795_348_800)
 }
 
-/// What a misbehaving log, or somebody on the way, makes of a question and the honest answer; `None` leaves it.
+/// What a misbehaving log, or somebody on the way, makes of a question and the honest answer;
+/// `None` leaves it.
 pub type Meddler = Box<dyn Fn(&str, &Answer) -> Option<Result<Answer, FetchError>>>;
 
 /// The log.
 pub struct SimulatedLog {
     pub is_tiled: bool,
     pub size: u64,
-    /// How many entries the tiles on disk are of, where that is more: a log that answers with an older head.
+    /// How many entries the tiles on disk are of, where that is more: a log that answers with an
+    /// older head.
     pub stored: u64,
     /// Leaves that are not the filler.
     pub leaves: BTreeMap<u64, NodeHash>,
@@ -114,8 +118,8 @@ impl SimulatedLog {
 
     fn spki(&self) -> Vec<u8> {
         let header = [
-            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-            0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+            0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
         ];
         [&header[..], &[1; 64]].concat()
     }
@@ -156,7 +160,10 @@ impl SimulatedLog {
     }
 
     pub fn promises(&self) -> Promises {
-        Promises::Entry { entry: entry(), promises: vec![Promise { sct: self.sct(), log: self.log() }] }
+        Promises::Entry {
+            entry: entry(),
+            promises: vec![Promise { sct: self.sct(), log: self.log() }],
+        }
     }
 
     pub fn audit(&self, heads: &Heads) -> Publication {
@@ -212,7 +219,8 @@ impl SimulatedLog {
             let mut signature = checkpoint::key_id(origin, &self.log().id).to_vec();
             signature.extend(head.timestamp.millis().to_be_bytes());
             signature.extend(self.sign(&head));
-            let (root, signature) = (Base64::encode_string(&head.root), Base64::encode_string(&signature));
+            let (root, signature) =
+                (Base64::encode_string(&head.root), Base64::encode_string(&signature));
             let note = format!(
                 "{origin}\n{}\n{root}\n\n\u{2014} grease.invalid AAAAAAA=\n\u{2014} {origin} {signature}\n",
                 head.size
@@ -222,14 +230,16 @@ impl SimulatedLog {
         let (level, name) = path.strip_prefix("tile/")?.split_once('/')?;
         let (name, width) = name.split_once(".p/").unwrap_or((name, "256"));
         let level: u32 = level.parse().ok()?;
-        let index = name
-            .split('/')
-            .fold(0, |sum, group| sum * 1000 + group.trim_start_matches('x').parse::<u64>().unwrap());
+        let index = name.split('/').fold(0, |sum, group| {
+            sum * 1000 + group.trim_start_matches('x').parse::<u64>().unwrap()
+        });
         let width: u64 = width.parse().ok()?;
         let first = index * 256;
         let hashes = first..first + width;
         let exist = hashes.end <= self.size.max(self.stored) >> (8 * level);
-        exist.then(|| hashes.flat_map(|index| self.subtree(Subtree { level: 8 * level, index })).collect())
+        exist.then(|| {
+            hashes.flat_map(|index| self.subtree(Subtree { level: 8 * level, index })).collect()
+        })
     }
 
     fn rfc6962(&self, path: &str) -> Option<Vec<u8>> {
@@ -238,12 +248,15 @@ impl SimulatedLog {
         let arguments: BTreeMap<&str, String> = query
             .split('&')
             .filter_map(|one| one.split_once('='))
-            .map(|(name, value)| (name, value.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=")))
+            .map(|(name, value)| {
+                (name, value.replace("%2B", "+").replace("%2F", "/").replace("%3D", "="))
+            })
             .collect();
         let number = |name: &str| arguments[name].parse::<u64>().unwrap();
         let answer = match what {
             "get-sth" => {
-                let head = TreeHead::new(self.head_at.millis(), self.size, self.root(self.size)).unwrap();
+                let head =
+                    TreeHead::new(self.head_at.millis(), self.size, self.root(self.size)).unwrap();
                 json!({
                     "tree_size": head.size, "timestamp": head.timestamp.millis(),
                     "sha256_root_hash": Base64::encode_string(&head.root),
@@ -251,7 +264,8 @@ impl SimulatedLog {
                 })
             }
             "get-proof-by-hash" => {
-                let hash: NodeHash = Base64::decode_vec(&arguments["hash"]).unwrap().try_into().unwrap();
+                let hash: NodeHash =
+                    Base64::decode_vec(&arguments["hash"]).unwrap().try_into().unwrap();
                 let size = number("tree_size");
                 let own = self.leaves.iter().find(|(index, leaf)| **leaf == hash && **index < size);
                 let index = match own {
@@ -282,7 +296,7 @@ fn signature(key: &[u8], message: &[u8], by: u8) -> NodeHash {
     leaf_hash(&[&[by], key, message].concat())
 }
 
-impl Host for SimulatedLog {
+impl Platform for SimulatedLog {
     async fn get(&self, get: &Get) -> Result<Answer, FetchError> {
         if let Some(body) = self.kept.borrow().get(&get.url).filter(|_| get.is_immutable) {
             self.hits.set(self.hits.get() + 1);

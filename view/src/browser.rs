@@ -13,7 +13,8 @@ extern "C" {
 
 /// What went wrong in the browser, in its own words.
 pub fn reason(error: &JsValue) -> String {
-    let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+    let message =
+        Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
     doorlight::text::printable(&message.or_else(|| error.as_string()).unwrap_or_default())
 }
 

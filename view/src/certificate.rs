@@ -1,8 +1,9 @@
-//! The certificate: who issued it, until when, and its fingerprints in a form that can be compared and copied.
+//! The certificate: who issued it, until when, and its fingerprints in a form that can be compared
+//! and copied.
 
-use doorlight::examination::Seen;
-use doorlight::report::{CertificateReport, SctReport, SctSignature};
 use doorlight::text::printable;
+use doorlight::verdict::observation::Seen;
+use doorlight::verdict::report::{CertificateReport, SctReport, SctSignature};
 
 use crate::button::{Look, button};
 use crate::dom::{Part, folded, part};
@@ -13,7 +14,8 @@ const MAX_NAMES: usize = 8;
 
 /// All that is shown of a certificate.
 pub fn details(certificate: &CertificateReport) -> Part {
-    let mut names: Vec<_> = certificate.names.iter().take(MAX_NAMES).map(|name| printable(name)).collect();
+    let mut names: Vec<_> =
+        certificate.names.iter().take(MAX_NAMES).map(|name| printable(name)).collect();
     if certificate.names.len() > names.len() {
         names.push("…".into());
     }
@@ -27,7 +29,10 @@ pub fn details(certificate: &CertificateReport) -> Part {
         .child(pair(&words::word("certificate_names"), part("bdi").text(&names.join(", "))))
         .children(fingerprints(certificate))
         .child(copyable(&words::word("certificate_pin"), &certificate.spki_sha256.to_string()))
-        .child(pair(&words::word("certificate_key"), part("span").text(&printable(&certificate.key))))
+        .child(pair(
+            &words::word("certificate_key"),
+            part("span").text(&printable(&certificate.key)),
+        ))
 }
 
 /// The two fingerprints: the form that Home Assistant shows first.
@@ -49,9 +54,12 @@ pub fn pair(name: &str, value: Part) -> Part {
 
 /// Hex digits in groups of four for the eye; what is copied has no gaps.
 pub fn copyable(name: &str, digits: &str) -> Part {
-    let groups = digits.as_bytes().chunks(4).map(|group| part("span").text(&String::from_utf8_lossy(group)));
-    let value =
-        part("span").class("digits").child(part("code").children(groups)).child(copy_button(name, digits));
+    let groups =
+        digits.as_bytes().chunks(4).map(|group| part("span").text(&String::from_utf8_lossy(group)));
+    let value = part("span")
+        .class("digits")
+        .child(part("code").children(groups))
+        .child(copy_button(name, digits));
     pair(name, value)
 }
 
@@ -105,5 +113,8 @@ pub fn logs(scts: &[SctReport]) -> Option<Part> {
     if scts.is_empty() {
         return None;
     }
-    Some(folded(&words::word("logs_title"), [part("ul").class("logs").children(scts.iter().map(line))]))
+    Some(folded(
+        &words::word("logs_title"),
+        [part("ul").class("logs").children(scts.iter().map(line))],
+    ))
 }

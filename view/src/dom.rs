@@ -1,4 +1,5 @@
-//! Builds elements out of names, attributes and text. There is no way here to turn text into markup.
+//! Builds elements out of names, attributes and text. There is no way here to turn text into
+//! markup.
 
 use js_sys::{Function, Object, Reflect};
 use wasm_bindgen::prelude::*;
@@ -35,8 +36,8 @@ pub fn by_id(id: &str) -> Part {
     Part(document().and_then(|document| document.get_element_by_id(id)))
 }
 
-/// A drawing of the core's own, read as XML: no part of it is ever taken for markup of a page, and the page's policy keeps scripts and
-/// styles in it from counting. What is no SVG is nothing.
+/// A drawing of the core's own, read as XML: no part of it is ever taken for markup of a page, and
+/// the page's policy keeps scripts and styles in it from counting. What is no SVG is nothing.
 pub fn drawing(svg: &str) -> Part {
     let read = || {
         let parsed = Parser::new().ok()?.parse(&vouched_for(svg), "image/svg+xml").ok()?;
@@ -46,8 +47,9 @@ pub fn drawing(svg: &str) -> Part {
     Part(read())
 }
 
-/// Where the browser knows trusted types, and so a page's policy may require them: text for the reader of XML, by a policy of its own. The only text
-/// that passes here is a drawing of the core's.
+/// Where the browser knows trusted types, and so a page's policy may require them: text for the
+/// reader of XML, by a policy of its own. The only text that passes here is a drawing of the
+/// core's.
 fn vouched_for(svg: &str) -> JsValue {
     thread_local! {
         static POLICY: Option<JsValue> = drawing_policy();
@@ -88,7 +90,9 @@ pub fn paragraph(text: &str) -> Part {
 
 /// A part that opens at a click: `name` is always there, `inside` when it is open.
 pub fn folded(name: &str, inside: impl IntoIterator<Item = Part>) -> Part {
-    part("details").child(part("summary").text(name)).child(part("div").class("inside").children(inside))
+    part("details")
+        .child(part("summary").text(name))
+        .child(part("div").class("inside").children(inside))
 }
 
 /// Does something with every element of the page that a selector finds.
@@ -102,12 +106,16 @@ pub fn each(selector: &'static str, mut act: impl FnMut(&Part)) {
 
 /// The id of the element that has the focus; empty where it has none.
 pub fn focused() -> String {
-    document().and_then(|document| document.active_element()).map(|element| element.id()).unwrap_or_default()
+    document()
+        .and_then(|document| document.active_element())
+        .map(|element| element.id())
+        .unwrap_or_default()
 }
 
 /// The ids of the folded parts that are open.
 pub fn open_folds() -> Vec<String> {
-    let list = document().and_then(|document| document.query_selector_all("details[open][id]").ok());
+    let list =
+        document().and_then(|document| document.query_selector_all("details[open][id]").ok());
     let Some(list) = list else { return Vec::new() };
     let elements = (0..list.length()).filter_map(|at| list.get(at)?.dyn_into::<Element>().ok());
     elements.map(|element| element.id()).collect()

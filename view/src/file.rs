@@ -28,7 +28,11 @@ async fn write(name: &str, kind: &str, content: &str) -> Result<(), JsValue> {
     let parts = Array::of1(&JsValue::from_str(content));
     let blob = Blob::new_with_str_sequence_and_options(&parts, &options)?;
     let url = Url::create_object_url_with_blob(&blob)?;
-    let link = part("a").attr("href", &url).attr("download", name).attr("hidden", "").attr("tabindex", "-1");
+    let link = part("a")
+        .attr("href", &url)
+        .attr("download", name)
+        .attr("hidden", "")
+        .attr("tabindex", "-1");
     let place = part("div").child(link.clone());
     let _ = body().child(place.clone());
     link.click();
@@ -56,7 +60,8 @@ where
     let listen = move |event: Event| {
         let take = take.clone();
         wasm_bindgen_futures::spawn_local(async move {
-            let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+            let input =
+                event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
             let Some(input) = input else { return };
             let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
             match read(&file).await {

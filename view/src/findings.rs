@@ -1,7 +1,7 @@
 //! The evidence in words: what was found, and, folded, what it means and what to do.
 
-use doorlight::evidence::Evidence;
-use doorlight::findings::{self, Finding, Weight};
+use doorlight::verdict::evidence::Evidence;
+use doorlight::verdict::findings::{self, Finding, Weight};
 
 use crate::dom::{Part, paragraph, part};
 use crate::words::{self, Translated};
@@ -26,11 +26,15 @@ fn item(one: &Finding) -> Part {
     let mut inside = vec![paragraph(&one.meaning)];
     if one.weight != Weight::Pass {
         inside.push(
-            part("p").child(part("strong").text(&words::word("finding_action"))).then(" ").then(&one.action),
+            part("p")
+                .child(part("strong").text(&words::word("finding_action")))
+                .then(" ")
+                .then(&one.action),
         );
     }
     inside.push(particulars(one));
-    part("li").child(part("details").child(summary).child(part("div").class("inside").children(inside)))
+    part("li")
+        .child(part("details").child(summary).child(part("div").class("inside").children(inside)))
 }
 
 fn particulars(one: &Finding) -> Part {

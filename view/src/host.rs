@@ -1,4 +1,5 @@
-//! What surrounds a page: an extension or a web site. Each brings the words and its own files along.
+//! What surrounds a page: an extension or a web site. Each brings the words and its own files
+//! along.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,11 +1,13 @@
-//! What Doorlight's pages are built of, in the extension and on the web: elements, words, and everything that shows a report.
+//! What Doorlight's pages are built of, in the extension and on the web: elements, words, and
+//! everything that shows a report.
 //!
-//! Pages are built of elements and text ([`dom`]); nothing that came from a certificate, a server, a file or the storage is ever taken for markup.
+//! Pages are built of elements and text ([`dom`]); nothing that came from a certificate, a server,
+//! a file or the storage is ever taken for markup.
 //!
 //! | to learn about | read |
 //! |---|---|
 //! | what the surroundings of a page bring along | [`host`] |
-//! | elements, fields, buttons, files | [`dom`], [`field`], [`button`], [`file`] |
+//! | elements, fields, buttons, files | [`dom`], [`field`], [`button`], [`mod@file`] |
 //! | the words | [`words`], times in words: [`clock`], what has just happened: [`said`] |
 //! | a report on a page | [`reason`], [`findings`], [`certificate`], [`sign`] |
 //! | what the logs proved | [`published`] |

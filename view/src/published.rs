@@ -14,7 +14,8 @@ pub fn why(code: &str) -> String {
         .unwrap_or_else(|| words::with("why_other", &[&printable(code)]))
 }
 
-/// The key of a reason's text. Of answers that are wrong in themselves there are many kinds and one text for each family.
+/// The key of a reason's text. Of answers that are wrong in themselves there are many kinds and one
+/// text for each family.
 fn key_of_reason(code: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c == '-';
     if code.is_empty() || !code.chars().all(is_plain) {
@@ -28,33 +29,42 @@ fn key_of_reason(code: &str) -> Option<String> {
 
 /// Log by log: whether the entry is proven, and in what. `place` tells the lists of one page apart.
 pub fn published(reports: &[PublicationReport], place: &str) -> Part {
-    let item =
-        |(number, one): (usize, &PublicationReport)| publication(one, &format!("log-{place}-{number}"));
+    let item = |(number, one): (usize, &PublicationReport)| {
+        publication(one, &format!("log-{place}-{number}"))
+    };
     part("ul").class("findings").children(reports.iter().enumerate().map(item))
 }
 
 fn publication(one: &PublicationReport, id: &str) -> Part {
     let (sign, class, key) = match one.inclusion {
-        _ if one.consistency == History::Contradiction => ("✕", "mark fail", "published_contradiction"),
+        _ if one.consistency == History::Contradiction => {
+            ("✕", "mark fail", "published_contradiction")
+        }
         Kept::Proven => ("✓", "mark pass", "published_proven"),
         Kept::Pending => ("i", "mark note", "published_pending"),
         Kept::Missing => ("✕", "mark fail", "published_missing"),
         Kept::NotChecked => ("?", "mark not-checked", "published_not_checked"),
     };
     let mut sentence = words::word(key);
-    if let Some(reason) = one.inclusion_reason.as_deref().filter(|_| one.inclusion == Kept::NotChecked) {
+    if let Some(reason) =
+        one.inclusion_reason.as_deref().filter(|_| one.inclusion == Kept::NotChecked)
+    {
         sentence = format!("{sentence} {}", why(reason));
     }
     let text = part("span")
         .child(part("bdi").class("host").text(&printable(&one.log)))
         .child(part("span").class("block").text(&sentence));
-    let summary =
-        part("summary").child(part("span").class(class).attr("aria-hidden", "true").text(sign)).child(text);
+    let summary = part("summary")
+        .child(part("span").class(class).attr("aria-hidden", "true").text(sign))
+        .child(text);
     let line = |name: &str, value: Part| pair(&words::word(name), value);
     let mut list = part("dl")
         .class("certificate")
         .child(line("published_operator", part("bdi").text(&printable(&one.operator))))
-        .child(line("published_promised", clock::time(one.promised_at, &clock::moment(one.promised_at))));
+        .child(line(
+            "published_promised",
+            clock::time(one.promised_at, &clock::moment(one.promised_at)),
+        ));
     if let Some(host) = &one.host {
         list = list.child(line("published_host", part("bdi").text(&printable(host))));
     }
@@ -77,7 +87,10 @@ fn publication(one: &PublicationReport, id: &str) -> Part {
         history = format!("{history} {}", why(reason));
     }
     list = list.child(line("published_history", part("span").text(&history)));
-    let whole = part("details").attr("id", id).child(summary).child(part("div").class("inside").child(list));
+    let whole = part("details")
+        .attr("id", id)
+        .child(summary)
+        .child(part("div").class("inside").child(list));
     part("li").child(whole)
 }
 

@@ -1,9 +1,10 @@
-//! The one sentence: what was found, and why that matters, for people who never heard of certificates.
+//! The one sentence: what was found, and why that matters, for people who never heard of
+//! certificates.
 
-use doorlight::evidence::{Check, Code, Evidence, Outcome};
-use doorlight::findings::Finding;
-use doorlight::report::Report;
 use doorlight::time::Timestamp;
+use doorlight::verdict::evidence::{Check, Code, Evidence, Outcome};
+use doorlight::verdict::findings::Finding;
+use doorlight::verdict::report::Report;
 
 use crate::clock;
 use crate::dom::{Part, paragraph, part};
@@ -23,13 +24,15 @@ pub fn deciding(report: &Report) -> impl Iterator<Item = &Evidence> {
     report.evidence.iter().filter(|one| report.decided_by.contains(&one.code))
 }
 
-/// True where nothing but the key speaks against the connection: a home that was set up anew looks like that too.
+/// True where nothing but the key speaks against the connection: a home that was set up anew looks
+/// like that too.
 pub fn is_only_the_key(report: &Report) -> bool {
     let fails = || report.evidence.iter().filter(|one| one.outcome == Outcome::Fail);
     fails().count() > 0 && fails().all(|one| one.check == Check::Pin)
 }
 
-/// True where nothing is wrong with the connection, but the home runs a version that is not to be reached from outside.
+/// True where nothing is wrong with the connection, but the home runs a version that is not to be
+/// reached from outside.
 pub fn is_only_the_version(report: &Report) -> bool {
     let mut fails = report.evidence.iter().filter(|one| one.outcome == Outcome::Fail).peekable();
     fails.peek().is_some() && fails.all(|one| one.check == Check::HomeVersion)
@@ -70,10 +73,17 @@ pub fn of_danger(report: &Report) -> Reason {
         );
     };
     // A word from weeks ago is not told as one of now.
-    let told = report.evidence.iter().find(|one| one.code == Code::HomeOtherCertificate).and_then(last_told);
+    let told = report
+        .evidence
+        .iter()
+        .find(|one| one.code == Code::HomeOtherCertificate)
+        .and_then(last_told);
     Reason {
         title: words::word(&format!("danger_{kind}_title")),
-        text: words::with(&format!("danger_{kind}_text"), &[&told.map_or_else(String::new, clock::ago)]),
+        text: words::with(
+            &format!("danger_{kind}_text"),
+            &[&told.map_or_else(String::new, clock::ago)],
+        ),
     }
 }
 
@@ -103,13 +113,15 @@ pub fn of_attention(report: &Report) -> Reason {
 pub fn of_unchecked(report: Option<&Report>) -> Reason {
     match report.and_then(|report| deciding(report).next()) {
         Some(finding) => of_finding("unchecked_title", Some(finding)),
-        None => Reason { title: words::word("unchecked_title"), text: words::word("unchecked_text") },
+        None => {
+            Reason { title: words::word("unchecked_title"), text: words::word("unchecked_text") }
+        }
     }
 }
 
 fn of_finding(title: &str, finding: Option<&Evidence>) -> Reason {
-    let text =
-        finding.map(|one| format!("{} {}", words::finding(one), Finding::new(one, &Translated).meaning));
+    let text = finding
+        .map(|one| format!("{} {}", words::finding(one), Finding::new(one, &Translated).meaning));
     Reason { title: words::word(title), text: text.unwrap_or_default() }
 }
 

@@ -1,6 +1,7 @@
 //! The light as the user sees it: a sign, a colour and a word, always all three.
 //!
-//! A light goes by its name here: that of a verdict, or one of those that only the extension has (`exception`, `not-guarded`).
+//! A light goes by its name here: that of a verdict, or one of those that only the extension has
+//! (`exception`, `not-guarded`).
 
 use crate::dom::{Part, part};
 use crate::words;

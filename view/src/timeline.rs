@@ -1,7 +1,7 @@
 //! The picture of the certificates for a name, and the same as a table.
 
+use doorlight::issuances::timeline::{Bar, Labels, Timeline};
 use doorlight::text::printable;
-use doorlight::timeline::{Bar, Labels, Timeline};
 
 use crate::dom::{self, Part, folded, part};
 use crate::{clock, words};
@@ -74,7 +74,9 @@ impl Words {
 
 /// The picture.
 pub fn picture(timeline: &Timeline) -> Part {
-    part("div").class("timeline").child(dom::drawing(&timeline.to_plain_svg(&Words::new().labels())))
+    part("div")
+        .class("timeline")
+        .child(dom::drawing(&timeline.to_plain_svg(&Words::new().labels())))
 }
 
 /// All that is in the picture as a table, folded; `id` keeps it open when the page is filled again.
@@ -84,8 +86,8 @@ pub fn table(timeline: &Timeline, id: &str) -> Option<Part> {
     }
     let words = Words::new();
     let labels = words.labels();
-    let head =
-        part("tr").children(labels.heads.iter().map(|head| part("th").attr("scope", "col").text(head)));
+    let head = part("tr")
+        .children(labels.heads.iter().map(|head| part("th").attr("scope", "col").text(head)));
     let cell = |text: &str| part("td").text(text);
     let row = |bar: &Bar| {
         let whose = part("th")

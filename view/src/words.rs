@@ -1,7 +1,7 @@
 //! All words that the pages show, from the locale files.
 
-use doorlight::evidence::{Code, Evidence};
-use doorlight::findings::{Finding, Texts, Weight};
+use doorlight::verdict::evidence::{Code, Evidence};
+use doorlight::verdict::findings::{Finding, Texts, Weight};
 
 use crate::host;
 

@@ -1,12 +1,13 @@
 //! The core for scripts, tests and Node: a chain in, the report of the command line out.
 use doorlight::address::Address;
-use doorlight::certificate;
-use doorlight::chain::Chain;
 use doorlight::ct::log_list::{LogList, LogLists, Provenance};
 use doorlight::ct::policy;
-use doorlight::examination::{Examination, Knowledge, Observation, Possession, Seen, Site};
-use doorlight::pins::Pins;
-use doorlight::roots::Roots;
+use doorlight::site::pins::Pins;
+use doorlight::verdict::examination::{Examination, Knowledge, Site};
+use doorlight::verdict::observation::{Observation, Possession, Seen};
+use doorlight::x509::certificate;
+use doorlight::x509::chain::Chain;
+use doorlight::x509::roots::Roots;
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
@@ -34,7 +35,8 @@ extern "C" {
     fn log_list(this: &Own) -> Option<Uint8Array>;
 }
 
-/// Whom to believe, read once. Errors are `Error`s with the stable `code` that the command line has for them.
+/// Whom to believe, read once. Errors are `Error`s with the stable `code` that the command line has
+/// for them.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Doorlight {
@@ -47,29 +49,33 @@ impl Doorlight {
     /// With Mozilla's roots and the log list that is shipped, or with the user's own.
     ///
     /// # Errors
-    /// The user's own cannot be read, or the page may not use WebCrypto because it did not come over `https`.
+    /// The user's own cannot be read, or the page may not use WebCrypto because it did not come
+    /// over `https`.
     #[wasm_bindgen(constructor)]
     pub fn new(own: Option<Own>) -> Result<Doorlight, JsValue> {
         if !doorlight_browser::is_available() {
-            return Err(failure("webcrypto-missing", &"this page has no WebCrypto: open it over https"));
+            return Err(failure(
+                "webcrypto-missing",
+                &"this page has no WebCrypto: open it over https",
+            ));
         }
         let mut roots = Roots::mozilla();
         if let Some(input) = own.as_ref().and_then(Own::roots) {
-            let ders = certificate::split(&input.to_vec()).map_err(|error| failure(error.code(), &error))?;
+            let ders = certificate::split(&input.to_vec())
+                .map_err(|error| failure(error.code(), &error))?;
             roots.add(&ders).map_err(|error| failure("root-unusable", &error))?;
         }
         let log_lists = match own.as_ref().and_then(Own::log_list) {
-            Some(json) => {
-                LogList::parse(&json.to_vec(), Provenance::Unsigned).map(|list| LogLists::new(vec![list]))
-            }
+            Some(json) => LogList::parse(&json.to_vec(), Provenance::Unsigned)
+                .map(|list| LogLists::new(vec![list])),
             None => LogLists::shipped(),
         };
         let log_lists = log_lists.map_err(|error| failure(error.code(), &error))?;
         Ok(Self { roots, log_lists })
     }
 
-    /// The report in JSON on a chain (PEM or DER) for an address, at a time in milliseconds since 1970. `pins` is an export of
-    /// pins.
+    /// The report in JSON on a chain (PEM or DER) for an address, at a time in milliseconds since
+    /// 1970. `pins` is an export of pins.
     ///
     /// # Errors
     /// The chain, the address, the time or the pins cannot be read.
@@ -81,7 +87,8 @@ impl Doorlight {
         pins: Option<Vec<u8>>,
     ) -> Result<String, JsValue> {
         let address: Address = address.parse().map_err(|error| failure("address", &error))?;
-        let at = doorlight_browser::timestamp(at).ok_or_else(|| failure("time", &"not a time after 1970"))?;
+        let at = doorlight_browser::timestamp(at)
+            .ok_or_else(|| failure("time", &"not a time after 1970"))?;
         let chain = Chain::read(&chain).map_err(|error| failure(error.code(), &error))?;
         let pins = match pins {
             Some(json) => Pins::from_json(&json).map_err(|error| failure(error.code(), &error))?,

@@ -1,8 +1,10 @@
-//! Who vouches for whom, as a picture that is a list: the root on top, the server at the bottom. The words in it are its text alternative.
+//! Who vouches for whom, as a picture that is a list: the root on top, the server at the bottom.
+//! The words in it are its text alternative.
 
-use doorlight::certificate::{Certificate, SubjectName};
-use doorlight::ladder::{Ladder, Link, Role, Rung};
 use doorlight::text::printable;
+use doorlight::verdict::chain_view::{ChainEntry, ChainView, Link, Role};
+use doorlight::x509::certificate::Certificate;
+use doorlight::x509::certificate::SubjectName;
 use doorlight_view::dom::{Part, paragraph, part};
 use doorlight_view::{clock, words};
 
@@ -10,17 +12,17 @@ use doorlight_view::{clock, words};
 const MAX_DRAWN: usize = 12;
 
 /// The section.
-pub fn section(ladder: &Ladder, leaf: &Certificate) -> Part {
+pub fn section(chain_view: &ChainView, leaf: &Certificate) -> Part {
     let mut items = Vec::new();
-    let top = ladder.rungs.last().map(|rung| rung.role);
+    let top = chain_view.rungs.last().map(|rung| rung.role);
     let is_rooted = matches!(top, Some(Role::Root | Role::AddedRoot));
-    for (n, rung) in ladder.rungs.iter().enumerate().take(MAX_DRAWN).rev() {
-        let is_top = n + 1 == ladder.rungs.len();
+    for (n, rung) in chain_view.rungs.iter().enumerate().take(MAX_DRAWN).rev() {
+        let is_top = n + 1 == chain_view.rungs.len();
         let mut item = part("li").child(who(rung, leaf));
         if is_top && !is_rooted && rung.above == Link::Top && rung.role != Role::Absent {
             items.push(part("li").child(line("nobody", "fail", "✕", "www_link_nobody")));
         }
-        if let Some(below) = n.checked_sub(1).and_then(|below| ladder.rungs.get(below)) {
+        if let Some(below) = n.checked_sub(1).and_then(|below| chain_view.rungs.get(below)) {
             item = item.child(link(below.above));
         }
         items.push(item);
@@ -29,20 +31,25 @@ pub fn section(ladder: &Ladder, leaf: &Certificate) -> Part {
         .child(part("h3").attr("id", "chain").text(&words::word("www_chain_title")))
         .child(paragraph(&words::word("www_chain_text")).class("hint"))
         .child(
-            part("ol").class("ladder").attr("reversed", "").attr("aria-labelledby", "chain").children(items),
+            part("ol")
+                .class("ladder")
+                .attr("reversed", "")
+                .attr("aria-labelledby", "chain")
+                .children(items),
         );
-    let left_out = ladder.rungs.len().saturating_sub(MAX_DRAWN);
+    let left_out = chain_view.rungs.len().saturating_sub(MAX_DRAWN);
     if left_out > 0 {
-        section = section.child(paragraph(&words::with("www_chain_left_out", &[&left_out.to_string()])));
+        section =
+            section.child(paragraph(&words::with("www_chain_left_out", &[&left_out.to_string()])));
     }
-    if ladder.aside > 0 {
-        let text = words::with("www_chain_aside", &[&ladder.aside.to_string()]);
+    if chain_view.aside > 0 {
+        let text = words::with("www_chain_aside", &[&chain_view.aside.to_string()]);
         section = section.child(paragraph(&text).class("hint"));
     }
     section
 }
 
-fn who(rung: &Rung, leaf: &Certificate) -> Part {
+fn who(rung: &ChainEntry, leaf: &Certificate) -> Part {
     let (mut name, organisation) = short_name(&rung.name);
     if rung.role == Role::Server {
         // Public authorities leave the subject empty: the names are what the certificate is about.
@@ -77,7 +84,8 @@ fn named(leaf: &Certificate) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", ") + more)
 }
 
-/// The common name, else the organisation, else all of a name in the form of RFC 4514; and the organisation. Safe to show.
+/// The common name, else the organisation, else all of a name in the form of RFC 4514; and the
+/// organisation. Safe to show.
 fn short_name(name: &str) -> (Option<String>, Option<String>) {
     let mut parts = vec![String::new()];
     let mut is_escaped = false;

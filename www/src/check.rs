@@ -3,17 +3,19 @@
 use std::rc::Rc;
 
 use doorlight::address::Address;
-use doorlight::certificate::{Certificate, SubjectName};
-use doorlight::chain::Chain;
 use doorlight::ct::log_list::LogLists;
 use doorlight::ct::policy;
 use doorlight::ct::publication::Promises;
-use doorlight::examination::{Conclusion, Examination, Knowledge, Observation, Possession, Seen, Site};
-use doorlight::ladder::Ladder;
-use doorlight::report::Report;
-use doorlight::roots::Roots;
 use doorlight::site::SiteRecord;
 use doorlight::time::Timestamp;
+use doorlight::verdict::chain_view::ChainView;
+use doorlight::verdict::examination::{Conclusion, Examination, Knowledge, Site};
+use doorlight::verdict::observation::{Observation, Possession, Seen};
+use doorlight::verdict::report::Report;
+use doorlight::x509::certificate::Certificate;
+use doorlight::x509::certificate::SubjectName;
+use doorlight::x509::chain::Chain;
+use doorlight::x509::roots::Roots;
 
 /// Where a certificate came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +55,7 @@ pub struct Checked {
     /// What was found.
     pub report: Report,
     /// Who vouches for whom.
-    pub ladder: Ladder,
+    pub chain_view: ChainView,
     /// What the logs can be asked about.
     pub promises: Promises,
     /// What was known.
@@ -85,13 +87,23 @@ impl Checked {
             site: world.record.as_ref().map_or(Site::Unknown, Site::Record),
             also_required: &[],
         };
-        let Conclusion { report, ladder, promises, .. } =
+        let Conclusion { report, chain_view, promises, .. } =
             doorlight_browser::run(&Examination::new(&observation, knowledge)).await;
-        Self { chain: observation.chain, address, wanted, origin, report, ladder, promises, world }
+        Self {
+            chain: observation.chain,
+            address,
+            wanted,
+            origin,
+            report,
+            chain_view,
+            promises,
+            world,
+        }
     }
 }
 
-/// The host that a certificate is most likely asked about: its first name without a wildcard, or one that its first wildcard covers.
+/// The host that a certificate is most likely asked about: its first name without a wildcard, or
+/// one that its first wildcard covers.
 pub fn likely_host(leaf: &Certificate) -> Option<Address> {
     let names = || {
         leaf.names().iter().filter_map(|name| match name {
@@ -102,8 +114,9 @@ pub fn likely_host(leaf: &Certificate) -> Option<Address> {
     };
     let plain = names().filter(|name| !name.contains('*')).find_map(|name| name.parse().ok());
     plain.or_else(|| {
-        names()
-            .find_map(|name| name.strip_prefix("*.").and_then(|parent| format!("www.{parent}").parse().ok()))
+        names().find_map(|name| {
+            name.strip_prefix("*.").and_then(|parent| format!("www.{parent}").parse().ok())
+        })
     })
 }
 

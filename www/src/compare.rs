@@ -1,7 +1,7 @@
 //! Comparing with a fingerprint that somebody read elsewhere: at home, in a browser, in a letter.
 
-use doorlight::certificate::Certificate;
-use doorlight::fingerprint::InvalidFingerprint;
+use doorlight::x509::certificate::Certificate;
+use doorlight::x509::fingerprint::InvalidFingerprint;
 use doorlight_view::button::{Look, button, row};
 use doorlight_view::dom::{Part, paragraph, part};
 use doorlight_view::field::field;
@@ -9,13 +9,13 @@ use doorlight_view::words;
 
 use crate::check::{Checked, Origin};
 use crate::input::{self, Expected, Form};
-use crate::{known, result};
+use crate::{known, shown};
 
 /// The section.
 pub fn section(checked: &Checked) -> Part {
     let address = checked.address.clone();
-    let expected =
-        known::with(|known| known.expected_of(&address)).filter(|_| checked.origin != Origin::Sample);
+    let expected = known::with(|known| known.expected_of(&address))
+        .filter(|_| checked.origin != Origin::Sample);
     let mut section = part("section")
         .class("compare")
         .child(part("h3").text(&words::word("www_compare_title")))
@@ -23,7 +23,8 @@ pub fn section(checked: &Checked) -> Part {
     if let Some(expected) = expected {
         section = section.child(outcome(&expected, checked.chain.leaf()));
     }
-    let entry = field("expected", &words::word("fingerprint_label"), &words::word("www_compare_hint"));
+    let entry =
+        field("expected", &words::word("fingerprint_label"), &words::word("www_compare_hint"));
     let answer = part("div").attr("role", "status");
     let (typed, again, place) = (entry.clone(), checked.clone(), answer.clone());
     let compare = button(&words::word("fingerprint_button"), Look::Plain, move || {
@@ -37,7 +38,7 @@ pub fn section(checked: &Checked) -> Part {
                         place.fill([outcome(&expected, checked.chain.leaf())]);
                     } else {
                         known::with(|known| known.expect(&checked.address, Some(expected)));
-                        result::judge_again(checked, "expected").await;
+                        shown::judge_again(checked, "expected").await;
                     }
                 }
                 Err(error) => typed.complain(&why(error)),
@@ -52,7 +53,7 @@ pub fn section(checked: &Checked) -> Part {
             let checked = checked.clone();
             async move {
                 known::with(|known| known.expect(&checked.address, None));
-                result::judge_again(checked, "expected").await;
+                shown::judge_again(checked, "expected").await;
             }
         }));
     }
@@ -76,7 +77,9 @@ fn outcome(expected: &Expected, leaf: &Certificate) -> Part {
 /// What is wrong with a fingerprint, in words.
 pub fn why(error: InvalidFingerprint) -> String {
     match error {
-        InvalidFingerprint::Length { digits } => words::with("fingerprint_length", &[&digits.to_string()]),
+        InvalidFingerprint::Length { digits } => {
+            words::with("fingerprint_length", &[&digits.to_string()])
+        }
         _ => words::word("fingerprint_not_hex"),
     }
 }

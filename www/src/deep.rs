@@ -1,21 +1,25 @@
-//! The module that asks logs and monitors: loaded when the reader does, because a first visit has no need of it.
+//! The module that asks logs and monitors: loaded when the reader does, because a first visit has
+//! no need of it.
 //!
-//! It stands beside the page's own module and shares nothing with it but the document: what it has to know comes as JSON with each question.
+//! It stands beside the page's own module and shares nothing with it but the document: what it has
+//! to know comes as JSON with each question.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use base64ct::{Base64, Encoding};
 use doorlight::address::Address;
-use doorlight::certificate::Certificate;
-use doorlight::chain::Chain;
-use doorlight::ct::monitor::{Monitor, Sources, look_up};
 use doorlight::ct::publication;
-use doorlight::evidence::Evidence;
+use doorlight::issuances::monitor::id::Monitor;
+use doorlight::issuances::monitor::{Sources, look_up};
+use doorlight::issuances::timeline::Timeline;
+use doorlight::issuances::watch::{Looks, WatchRecord};
 use doorlight::site::{Continuity, SiteRecord};
 use doorlight::time::Timestamp;
-use doorlight::timeline::Timeline;
-use doorlight::watch::{Looks, WatchRecord};
+use doorlight::verdict::Verdict;
+use doorlight::verdict::evidence::Evidence;
+use doorlight::x509::certificate::Certificate;
+use doorlight::x509::chain::Chain;
 use doorlight_view::dom::{self, Part, by_id, part};
 use doorlight_view::published::why;
 use doorlight_view::{clock, findings, timeline, words};
@@ -37,15 +41,21 @@ pub fn start(words: Vec<String>, pictures: JsValue) {
     doorlight_view::host::set(crate::host::Web::new(&words, pictures));
 }
 
-/// Asks a monitor ([`NameQuestion`]), and shows what is known then in the element `found`. Answered with the findings.
+/// Asks a monitor ([`NameQuestion`]), and shows what is known then in the element `found`. Answered
+/// with the findings.
 #[wasm_bindgen]
 pub async fn ask_monitor(question: String) -> String {
-    let Ok(question) = serde_json::from_str::<NameQuestion>(&question) else { return String::new() };
+    let Ok(question) = serde_json::from_str::<NameQuestion>(&question) else {
+        return String::new();
+    };
     match question.monitor {
         Some(monitor) => ask(&question, monitor).await,
         // The pins may have changed since.
         None => FOUND.with_borrow_mut(|found| {
-            found.get_mut(&question.address).into_iter().for_each(|watch| watch.reclassify(&site(&question)));
+            found
+                .get_mut(&question.address)
+                .into_iter()
+                .for_each(|watch| watch.reclassify(&site(&question)));
         }),
     }
     let leaf = question.pem.as_deref().and_then(|pem| Chain::read(pem.as_bytes()).ok());
@@ -53,7 +63,8 @@ pub async fn ask_monitor(question: String) -> String {
     by_id("found").fill(found(&question.address, leaf.as_ref().map(Chain::leaf)));
     dom::open_again(&open);
     let at = doorlight_browser::now();
-    let known = FOUND.with_borrow(|found| found.get(&question.address).map(|watch| evidence(watch, at)));
+    let known =
+        FOUND.with_borrow(|found| found.get(&question.address).map(|watch| evidence(watch, at)));
     serde_json::to_string(&known.unwrap_or_default()).unwrap_or_default()
 }
 
@@ -104,7 +115,7 @@ fn site(question: &NameQuestion) -> SiteRecord {
     if let Some(leaf) = chain.as_ref().map(Chain::leaf)
         && site.pins.iter().any(|pin| !pin.doubted && pin.spki_sha256 == leaf.spki_sha256())
     {
-        site.remember(leaf, Continuity::SameKey, at);
+        site.remember(leaf, Continuity::SameKey, Verdict::Trusted, at);
     }
     site
 }
@@ -124,7 +135,8 @@ async fn ask(question: &NameQuestion, monitor: Monitor) {
     let mut watch = FOUND
         .with_borrow(|found| found.get(address).cloned())
         .unwrap_or_else(|| WatchRecord::new(address.clone(), at));
-    let found = look_up(&Network, &address.host, &sources.only(&[monitor]), watch.knows(&site)).await;
+    let found =
+        look_up(&Network, &address.host, &sources.only(&[monitor]), watch.knows(&site)).await;
     // What would be an alarm is shown as such in the findings.
     drop(watch.take_in(&found, &site, at));
     FOUND.with_borrow_mut(|found| found.insert(address.clone(), watch));
@@ -133,7 +145,9 @@ async fn ask(question: &NameQuestion, monitor: Monitor) {
 /// How the looks went, the picture, and the findings.
 fn found(address: &Address, leaf: Option<&Certificate>) -> Vec<Part> {
     let at = doorlight_browser::now();
-    let Some(watch) = FOUND.with_borrow(|found| found.get(address).cloned()) else { return Vec::new() };
+    let Some(watch) = FOUND.with_borrow(|found| found.get(address).cloned()) else {
+        return Vec::new();
+    };
     let looks = watch.looks.iter().map(|looks| part("li").text(&looked(looks)));
     let mut parts = vec![part("ul").class("asked").children(looks)];
     if watch.looks.iter().any(|looks| looks.last_whole.is_some()) || !watch.issuances.is_empty() {
@@ -145,7 +159,8 @@ fn found(address: &Address, leaf: Option<&Certificate>) -> Vec<Part> {
     parts
 }
 
-/// How a look went. A browser does not tell a page whether a server is away or forbids pages to read it: both are said.
+/// How a look went. A browser does not tell a page whether a server is away or forbids pages to
+/// read it: both are said.
 fn looked(looks: &Looks) -> String {
     let name = words::word(&format!("watch_{}_name", looks.monitor.as_str().replace('-', "_")));
     let last = clock::ago(looks.last);

@@ -1,6 +1,6 @@
 //! What the reader takes along: the report, the certificates, a link, a print.
 
-use doorlight::chain::Chain;
+use doorlight::x509::chain::Chain;
 use doorlight_view::browser;
 use doorlight_view::button::{Look, button, row};
 use doorlight_view::dom::{Part, paragraph, part};
@@ -29,10 +29,21 @@ pub fn section(checked: &Checked) -> Part {
         })
     };
     let mut buttons = vec![
-        save("www_save_report", format!("doorlight-{host}.json"), "application/json", report(checked)),
-        save("www_save_pem", format!("doorlight-{host}.pem"), "application/x-pem-file", pem(&checked.chain)),
+        save(
+            "www_save_report",
+            format!("doorlight-{host}.json"),
+            "application/json",
+            report(checked),
+        ),
+        save(
+            "www_save_pem",
+            format!("doorlight-{host}.pem"),
+            "application/x-pem-file",
+            pem(&checked.chain),
+        ),
     ];
-    // A sample is right in its own world alone; whoever opened a link to it would see an unknown root.
+    // A sample is right in its own world alone; whoever opened a link to it would see an unknown
+    // root.
     let has_link = checked.origin != Origin::Sample;
     let fragment = has_link.then(|| link::make(&checked.chain, &checked.address)).flatten();
     if let Some(fragment) = &fragment {
@@ -67,6 +78,7 @@ pub fn section(checked: &Checked) -> Part {
 
 /// The page's own address, without what stands behind `#` or `?`.
 fn place() -> String {
-    let href = web_sys::window().and_then(|window| window.location().href().ok()).unwrap_or_default();
+    let href =
+        web_sys::window().and_then(|window| window.location().href().ok()).unwrap_or_default();
     href.split(['#', '?']).next().unwrap_or_default().to_owned()
 }

@@ -29,7 +29,8 @@ pub struct Web {
 }
 
 impl Web {
-    /// From the contents of locale files, the reader's language first. One that is no such file has no words.
+    /// From the contents of locale files, the reader's language first. One that is no such file has
+    /// no words.
     pub fn new(locales: &[String], pictures: JsValue) -> Self {
         let read = |json: &String| serde_json::from_str(json).unwrap_or_default();
         Self { locales: locales.iter().map(read).collect(), pictures }
@@ -55,7 +56,8 @@ impl Host for Web {
     }
 }
 
-/// A text with `$1`…`$9` and its named placeholders (`$NAME$`) filled in, and `$$` for a dollar. What is filled in is not looked at again.
+/// A text with `$1`…`$9` and its named placeholders (`$NAME$`) filled in, and `$$` for a dollar.
+/// What is filled in is not looked at again.
 fn filled_in(message: &Message, values: &[&str]) -> String {
     let mut out = String::with_capacity(message.message.len());
     let mut rest = message.message.as_str();
@@ -70,7 +72,8 @@ fn filled_in(message: &Message, values: &[&str]) -> String {
             rest = after;
         } else if let Some((name, after)) = rest.split_once('$')
             && let Some(placeholder) = message.placeholders.get(&name.to_ascii_lowercase())
-            && let Some((value, "")) = placeholder.content.strip_prefix('$').and_then(|n| numbered(n, values))
+            && let Some((value, "")) =
+                placeholder.content.strip_prefix('$').and_then(|n| numbered(n, values))
         {
             out.push_str(value);
             rest = after;
@@ -108,7 +111,8 @@ mod tests {
         assert_eq!(say(r#"{"message": "$1$2"}"#, &["$2$$", "b"]), "$2$$b");
     }
 
-    /// Every locale file of the extension reads, and a page in a language without a text has it in English.
+    /// Every locale file of the extension reads, and a page in a language without a text has it in
+    /// English.
     #[test]
     fn english_stands_in() {
         let english = include_str!("../../extension/static/_locales/en/messages.json");
@@ -128,12 +132,14 @@ mod tests {
     #[test]
     fn no_text_is_missing() {
         let english: BTreeMap<String, Message> =
-            serde_json::from_str(include_str!("../../extension/static/_locales/en/messages.json")).unwrap();
+            serde_json::from_str(include_str!("../../extension/static/_locales/en/messages.json"))
+                .unwrap();
         let mut asked = 0;
         for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap() {
             let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
             for quoted in source.split('"').skip(1).step_by(2) {
-                let is_key = quoted.starts_with("www_") && !quoted.contains('{') && !quoted.ends_with('_');
+                let is_key =
+                    quoted.starts_with("www_") && !quoted.contains('{') && !quoted.ends_with('_');
                 asked += usize::from(is_key);
                 assert!(!is_key || english.contains_key(quoted), "{quoted} is missing");
             }
@@ -142,7 +148,10 @@ mod tests {
         let codes = "empty unknown input-too-large no-certificate pem-malformed too-many-certificates certificate-too-large \
              certificate-malformed ambiguous-leaf report-too-large report-malformed report-newer-schema";
         for code in codes.split_whitespace() {
-            assert!(english.contains_key(&format!("www_error_{}", code.replace('-', "_"))), "{code}");
+            assert!(
+                english.contains_key(&format!("www_error_{}", code.replace('-', "_"))),
+                "{code}"
+            );
         }
         for (family, of) in [
             ("role", "server authority root added_root private_root absent"),

@@ -2,11 +2,13 @@
 
 use base64ct::{Base64, Encoding};
 use doorlight::address::{Address, InvalidAddress};
-use doorlight::certificate::{self, Certificate, MAX_INPUT, ReadError};
-use doorlight::chain::Chain;
-use doorlight::fingerprint::{CertificateSha256, Fingerprint, InvalidFingerprint, SpkiSha256};
-use doorlight::pins::{Pins, PinsError};
-use doorlight::report::{Report, ReportError};
+use doorlight::site::pins::{Pins, PinsError};
+use doorlight::verdict::report::{Report, ReportError};
+use doorlight::x509::certificate::{self, Certificate, MAX_INPUT, ReadError};
+use doorlight::x509::chain::Chain;
+use doorlight::x509::fingerprint::{
+    CertificateSha256, Fingerprint, InvalidFingerprint, SpkiSha256,
+};
 use serde::Deserialize;
 
 use crate::link;
@@ -36,7 +38,8 @@ pub enum Input {
 pub enum Expected {
     /// 40 hex digits: of a certificate, as Home Assistant shows it.
     Sha1(Fingerprint),
-    /// 64 hex digits: of a certificate, as browsers show it, or of a key. Only the certificate tells.
+    /// 64 hex digits: of a certificate, as browsers show it, or of a key. Only the certificate
+    /// tells.
     Sha256(CertificateSha256, SpkiSha256),
     /// In the form of pins (RFC 7469): of a key.
     Key(SpkiSha256),
@@ -58,7 +61,9 @@ impl Expected {
     pub fn form_of(&self, certificate: &Certificate) -> Option<Form> {
         let is_key = |key: &SpkiSha256| (certificate.spki_sha256() == *key).then_some(Form::Key);
         match self {
-            Self::Sha1(one) => (Fingerprint::Sha1(certificate.sha1()) == *one).then_some(Form::Sha1),
+            Self::Sha1(one) => {
+                (Fingerprint::Sha1(certificate.sha1()) == *one).then_some(Form::Sha1)
+            }
             Self::Sha256(one, _) if certificate.sha256() == *one => Some(Form::Sha256),
             Self::Sha256(_, key) | Self::Key(key) => is_key(key),
         }
@@ -155,7 +160,7 @@ fn of_json(json: &[u8]) -> Result<Input, InputError> {
     let malformed = |error: serde_json::Error| ReportError::Malformed {
         reason: doorlight::text::printable(&error.to_string()),
     };
-    if json.len() > doorlight::pins::MAX_FILE {
+    if json.len() > doorlight::site::pins::MAX_FILE {
         return Err(ReportError::TooLarge.into());
     }
     let Header { kind, pem } = serde_json::from_slice(json).map_err(malformed)?;
@@ -181,8 +186,9 @@ fn of_line(text: &str) -> Result<Input, InputError> {
     if text.len() > MAX_LINE {
         return Err(InputError::Unknown);
     }
-    let is_in_form_of_pins = ["pin-sha256", "sha256/", "sha256//"].iter().any(|form| text.starts_with(form))
-        || text.len() == 44 && text.ends_with('=');
+    let is_in_form_of_pins =
+        ["pin-sha256", "sha256/", "sha256//"].iter().any(|form| text.starts_with(form))
+            || text.len() == 44 && text.ends_with('=');
     if is_in_form_of_pins && let Ok(key) = SpkiSha256::parse(text) {
         return Ok(Input::Fingerprint(Expected::Key(key)));
     }
@@ -198,7 +204,11 @@ fn of_line(text: &str) -> Result<Input, InputError> {
     let is_like_address = text.contains("://")
         || text.contains(['.', '[']) && !text.contains(char::is_whitespace)
         || text == "localhost";
-    if is_like_address { Ok(Input::Name(text.parse::<Address>()?)) } else { Err(InputError::Unknown) }
+    if is_like_address {
+        Ok(Input::Name(text.parse::<Address>()?))
+    } else {
+        Err(InputError::Unknown)
+    }
 }
 
 /// Reads a fingerprint of any form.
@@ -211,7 +221,11 @@ pub fn fingerprint(text: &str) -> Result<Expected, InvalidFingerprint> {
         Ok(Fingerprint::Sha256(one)) => {
             let key = SpkiSha256::from(*one.as_bytes());
             // A label may say which of the two it is; digits alone do not.
-            Ok(if text.starts_with("pin-") { Expected::Key(key) } else { Expected::Sha256(one, key) })
+            Ok(if text.starts_with("pin-") {
+                Expected::Key(key)
+            } else {
+                Expected::Sha256(one, key)
+            })
         }
         Err(error) => SpkiSha256::parse(text).map(Expected::Key).map_err(|_| error),
     }
@@ -266,12 +280,16 @@ mod tests {
             (format!("pin-sha256=\"{key}\""), Form::Key),
         ] {
             match recognise(text.as_bytes()) {
-                Ok(Input::Fingerprint(expected)) => assert_eq!(expected.form_of(&leaf), Some(form), "{text}"),
+                Ok(Input::Fingerprint(expected)) => {
+                    assert_eq!(expected.form_of(&leaf), Some(form), "{text}")
+                }
                 other => panic!("{text}: {other:?}"),
             }
         }
         let other = recognise("00".repeat(32).as_bytes());
-        assert!(matches!(other, Ok(Input::Fingerprint(expected)) if expected.form_of(&leaf).is_none()));
+        assert!(
+            matches!(other, Ok(Input::Fingerprint(expected)) if expected.form_of(&leaf).is_none())
+        );
     }
 
     #[test]
@@ -285,7 +303,9 @@ mod tests {
         ] {
             assert!(matches!(recognise(text.as_bytes()), Ok(Input::Name(_))), "{text}");
         }
-        assert!(matches!(recognise(PINS.as_bytes()), Ok(Input::Pins(pins)) if pins.sites().len() == 1));
+        assert!(
+            matches!(recognise(PINS.as_bytes()), Ok(Input::Pins(pins)) if pins.sites().len() == 1)
+        );
         for (input, code) in [
             (&b""[..], "empty"),
             (b" \n", "empty"),
@@ -302,7 +322,12 @@ mod tests {
             (&[b'x'; MAX_INPUT + 1], "input-too-large"),
             (&[0x30, 0x82, 0, 1, 0], "certificate-malformed"),
         ] {
-            assert_eq!(recognise(input).err().map(|error| error.code()), Some(code), "{:?}", input.get(..40));
+            assert_eq!(
+                recognise(input).err().map(|error| error.code()),
+                Some(code),
+                "{:?}",
+                input.get(..40)
+            );
         }
     }
 }

@@ -1,16 +1,18 @@
-//! What the page knows while it is open: roots, lists of logs, pins, fingerprints that were typed, and whom to ask. None of it is stored; it is gone with the page.
+//! What the page knows while it is open: roots, lists of logs, pins, fingerprints that were typed,
+//! and whom to ask. None of it is stored; it is gone with the page.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use doorlight::address::Address;
-use doorlight::certificate::{self, Certificate, SubjectName};
-use doorlight::chain::Chain;
 use doorlight::ct::log_list::{LogList, LogListError, LogLists, Provenance};
-use doorlight::pins::Pins;
-use doorlight::roots::Roots;
+use doorlight::site::pins::Pins;
 use doorlight::site::{Origin, SiteRecord};
 use doorlight::time::Timestamp;
+use doorlight::x509::certificate::SubjectName;
+use doorlight::x509::certificate::{self, Certificate};
+use doorlight::x509::chain::Chain;
+use doorlight::x509::roots::Roots;
 
 use crate::input::Expected;
 
@@ -94,7 +96,12 @@ impl Known {
     }
 
     /// The record of an address: its pins, with the fingerprints that were typed for it.
-    pub fn record(&self, address: &Address, at: Timestamp, chain: Option<&Chain>) -> Option<SiteRecord> {
+    pub fn record(
+        &self,
+        address: &Address,
+        at: Timestamp,
+        chain: Option<&Chain>,
+    ) -> Option<SiteRecord> {
         let mut record = self.pins.site(address).cloned();
         for (_, expected) in self.expected.iter().filter(|(of, _)| of == address) {
             let record = record.get_or_insert_with(|| SiteRecord::new(address.clone()));
@@ -103,7 +110,7 @@ impl Known {
                 Expected::Sha1(fingerprint) => record.enter(fingerprint, at),
                 Expected::Sha256(_, key) if is_key_of(key) => record.pin(key, Origin::Entered, at),
                 Expected::Sha256(one, _) => {
-                    record.enter(doorlight::fingerprint::Fingerprint::Sha256(one), at);
+                    record.enter(doorlight::x509::fingerprint::Fingerprint::Sha256(one), at);
                 }
                 Expected::Key(key) => record.pin(key, Origin::Entered, at),
             }
@@ -125,18 +132,23 @@ impl Known {
     /// The address of the pins that know this certificate's key, or its name.
     pub fn address_of(&self, leaf: &Certificate) -> Option<Address> {
         let sites = || self.pins.sites().iter();
-        let has_key = |site: &&SiteRecord| site.pins.iter().any(|pin| pin.spki_sha256 == leaf.spki_sha256());
+        let has_key =
+            |site: &&SiteRecord| site.pins.iter().any(|pin| pin.spki_sha256 == leaf.spki_sha256());
         let has_name = |site: &&SiteRecord| is_named(leaf, site.address.host.as_str());
-        let found = sites().find(|site| has_key(site) && has_name(site)).or_else(|| sites().find(has_name));
+        let found =
+            sites().find(|site| has_key(site) && has_name(site)).or_else(|| sites().find(has_name));
         found.map(|site| site.address.clone())
     }
 }
 
-/// True where the certificate names the host, itself or by a wildcard. Good enough to guess which host is meant; whether it is really for it, the examination says.
+/// True where the certificate names the host, itself or by a wildcard. Good enough to guess which
+/// host is meant; whether it is really for it, the examination says.
 fn is_named(leaf: &Certificate, host: &str) -> bool {
     leaf.names().iter().any(|name| match name {
         SubjectName::Dns(name) => match name.strip_prefix("*.") {
-            Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
+            Some(parent) => {
+                host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent))
+            }
             None => name.eq_ignore_ascii_case(host),
         },
         SubjectName::Ip(ip) => ip.to_string() == host,

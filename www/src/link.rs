@@ -1,12 +1,14 @@
 //! A link that carries the certificates behind its `#`: browsers send that part to nobody.
 //!
-//! `#c=` is the base64url (RFC 4648 section 5, without padding) of the certificates in DER one after the other, the server's own first; `&h=` is the address that it
-//! was judged for. Nothing else is in it: neither time nor verdict, so that whoever makes a link cannot choose how it is judged.
+//! `#c=` is the base64url (RFC 4648 section 5, without padding) of the certificates in DER one
+//! after the other, the server's own first; `&h=` is the address that it was judged for. Nothing
+//! else is in it: neither time nor verdict, so that whoever makes a link cannot choose how it is
+//! judged.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use doorlight::address::Address;
-use doorlight::certificate::{self, ReadError};
-use doorlight::chain::Chain;
+use doorlight::x509::certificate::{self, ReadError};
+use doorlight::x509::chain::Chain;
 
 /// The longest fragment that is made, in characters. Mail and messengers cut longer links.
 pub const MAX_MADE: usize = 16_384;
@@ -58,7 +60,8 @@ mod tests {
         }
         let chain = Chain::read(include_bytes!("../samples/good.pem")).unwrap();
         let many = Chain::from_bundle(
-            &[vec![chain.leaf().der().to_vec()], vec![chain.others()[0].der().to_vec(); 31]].concat(),
+            &[vec![chain.leaf().der().to_vec()], vec![chain.others()[0].der().to_vec(); 31]]
+                .concat(),
         );
         assert_eq!(make(&many.unwrap(), &"home.example".parse().unwrap()), None);
     }

@@ -1,8 +1,8 @@
-//! The module that asks logs and monitors ([`crate::deep`]), loaded when it is needed first.
+//! The module that asks logs and monitors (`deep.rs`), loaded when it is needed first.
 
 use std::cell::RefCell;
 
-use doorlight::evidence::Evidence;
+use doorlight::verdict::evidence::Evidence;
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;

@@ -2,9 +2,9 @@
 
 use base64ct::{Base64, Encoding};
 use doorlight::ct::publication::Promises;
-use doorlight::evidence::Check;
-use doorlight::report::{SctReport, SctSignature};
 use doorlight::text::printable;
+use doorlight::verdict::evidence::Check;
+use doorlight::verdict::report::{SctReport, SctSignature};
 use doorlight_view::button::{Look, button, row};
 use doorlight_view::dom::{Part, by_id, paragraph, part};
 use doorlight_view::published::published;
@@ -12,7 +12,7 @@ use doorlight_view::{clock, said, words};
 
 use crate::check::{Checked, Origin};
 use crate::question::LogQuestion;
-use crate::{exported, known, loader, result};
+use crate::{exported, known, loader, shown};
 
 /// The section.
 pub fn section(checked: &Checked) -> Part {
@@ -27,7 +27,8 @@ pub fn section(checked: &Checked) -> Part {
             .child(part("h4").text(&words::word("published_title")))
             .child(published(&report.publication, "www"));
     }
-    let has_promises = matches!(&checked.promises, Promises::Entry { promises, .. } if !promises.is_empty());
+    let has_promises =
+        matches!(&checked.promises, Promises::Entry { promises, .. } if !promises.is_empty());
     // The logs of a sample are nowhere.
     if has_promises && checked.origin != Origin::Sample {
         section = section.child(ask(checked));
@@ -37,8 +38,9 @@ pub fn section(checked: &Checked) -> Part {
 
 fn table(scts: &[SctReport]) -> Part {
     let heads = ["log", "operator", "at", "state", "signature"];
-    let head =
-        heads.map(|head| part("th").attr("scope", "col").text(&words::word(&format!("www_logs_{head}"))));
+    let head = heads.map(|head| {
+        part("th").attr("scope", "col").text(&words::word(&format!("www_logs_{head}")))
+    });
     let text = |text: Option<&str>| part("bdi").text(&printable(text.unwrap_or("–")));
     let row = |sct: &SctReport| {
         let name = sct.log.clone().unwrap_or_else(|| words::word("log_unknown"));
@@ -96,7 +98,7 @@ fn ask(checked: &Checked) -> Part {
             };
             said::say_briefly(&words::word("watch_done"));
             let checks = [Check::Inclusion, Check::Consistency];
-            result::prove(&checked, answer.reports, &checks, answer.evidence);
+            shown::prove(&checked, answer.reports, &checks, answer.evidence);
             by_id("ask-logs").focus();
         }
     });

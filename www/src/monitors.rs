@@ -1,15 +1,16 @@
-//! Who else has a certificate for the name: asked of the monitors, one by one, each after a click that says what it learns.
+//! Who else has a certificate for the name: asked of the monitors, one by one, each after a click
+//! that says what it learns.
 
 use doorlight::address::Address;
-use doorlight::certificate::Certificate;
-use doorlight::ct::monitor::Monitor;
-use doorlight::evidence::Check;
+use doorlight::issuances::monitor::id::Monitor;
+use doorlight::verdict::evidence::Check;
+use doorlight::x509::certificate::Certificate;
 use doorlight_view::button::{Look, button};
 use doorlight_view::dom::{Part, by_id, paragraph, part};
 use doorlight_view::{said, words};
 
 use crate::question::NameQuestion;
-use crate::{known, loader, result};
+use crate::{known, loader, shown};
 
 /// The section about an address, with the certificate that is on the page.
 pub fn section(address: &Address, leaf: Option<&Certificate>) -> Part {
@@ -42,7 +43,7 @@ fn item(address: &Address, leaf: Option<&Certificate>, monitor: Monitor) -> Part
             match loader::ask_monitor(question).await {
                 Ok(evidence) => {
                     said::say_briefly(&words::word("watch_done"));
-                    if result::deepen(&address, &[Check::Issuances], evidence) {
+                    if shown::deepen(&address, &[Check::Issuances], evidence) {
                         by_id(id).focus();
                     }
                 }
@@ -75,13 +76,17 @@ fn remember(question: NameQuestion) {
     wasm_bindgen_futures::spawn_local(async move {
         let address = question.address.clone();
         let Ok(evidence) = loader::ask_monitor(question).await else { return };
-        if !evidence.is_empty() && result::lacks(&address, Check::Issuances, &evidence) {
-            result::deepen(&address, &[Check::Issuances], evidence);
+        if !evidence.is_empty() && shown::lacks(&address, Check::Issuances, &evidence) {
+            shown::deepen(&address, &[Check::Issuances], evidence);
         }
     });
 }
 
-fn question(address: &Address, leaf: Option<&Certificate>, monitor: Option<Monitor>) -> NameQuestion {
+fn question(
+    address: &Address,
+    leaf: Option<&Certificate>,
+    monitor: Option<Monitor>,
+) -> NameQuestion {
     let at = doorlight_browser::now();
     known::with(|known| NameQuestion {
         address: address.clone(),

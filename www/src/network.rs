@@ -1,9 +1,10 @@
-//! What the page asks of the network, after the reader agreed: `fetch` by the browser's rules for pages, so only of servers that allow pages to read their answers.
+//! What the page asks of the network, after the reader agreed: `fetch` by the browser's rules for
+//! pages, so only of servers that allow pages to read their answers.
 
 use core::time::Duration;
 
-use doorlight::fetch::{Answer, FetchError, Get, Host};
-use doorlight::signature::SignatureCheck;
+use doorlight::fetch::{Answer, FetchError, Get, Platform};
+use doorlight::x509::signature::SignatureCheck;
 use doorlight_browser::network::ask;
 use gloo_timers::future::TimeoutFuture;
 
@@ -14,7 +15,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(15);
 #[derive(Clone, Copy, Debug)]
 pub struct Network;
 
-impl Host for Network {
+impl Platform for Network {
     async fn get(&self, get: &Get) -> Result<Answer, FetchError> {
         ask(get, TIME_LIMIT).await
     }
@@ -32,7 +33,8 @@ impl Host for Network {
     }
 }
 
-/// True for an address that can be asked: `https`, or `http` on this machine. The page's policy allows no other.
+/// True for an address that can be asked: `https`, or `http` on this machine. The page's policy
+/// allows no other.
 pub fn may_be_asked(url: &str) -> bool {
     let is_on_loopback = |rest: &str| {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -1,8 +1,9 @@
-//! The page from top to bottom, and what happens when something is pasted, dropped, chosen or opened by a link.
+//! The page from top to bottom, and what happens when something is pasted, dropped, chosen or
+//! opened by a link.
 
 use doorlight::address::Address;
-use doorlight::chain::Chain;
 use doorlight::time::Timestamp;
+use doorlight::x509::chain::Chain;
 use doorlight_view::button::{Look, button, row};
 use doorlight_view::certificate::pair;
 use doorlight_view::dom::{self, Part, body, by_id, folded, paragraph, part};
@@ -15,9 +16,10 @@ use crate::check::{Origin, likely_host};
 use crate::input::{self, Input, InputError};
 use crate::network::may_be_asked;
 use crate::samples::Sample;
-use crate::{compare, known, monitors, recipes, result, written};
+use crate::{compare, known, monitors, recipes, result, shown, written};
 
-/// The longest text that is put into the text field, in characters: browsers take seconds to show more, and none that is meant here comes near.
+/// The longest text that is put into the text field, in characters: browsers take seconds to show
+/// more, and none that is meant here comes near.
 const MAX_PASTED: u32 = 1 << 20;
 
 /// Builds the page.
@@ -55,7 +57,11 @@ pub fn show() {
 
 /// Says that the page needs no network from now on.
 pub fn say_offline(is_file: bool) {
-    by_id("offline").set_text(&words::word(if is_file { "www_offline_file" } else { "www_offline" }));
+    by_id("offline").set_text(&words::word(if is_file {
+        "www_offline_file"
+    } else {
+        "www_offline"
+    }));
 }
 
 /// What is folded is opened before it is printed: paper cannot be clicked.
@@ -98,7 +104,7 @@ fn given() -> Part {
     let clear = button(&words::word("www_clear"), Look::Plain, move || {
         cleared.set_value("");
         complain("");
-        result::show_instead([]);
+        shown::show_instead([]);
         cleared.focus();
         async {}
     });
@@ -108,7 +114,9 @@ fn given() -> Part {
     part("div")
         .class("input field")
         .child(part("label").attr("for", "given").text(&words::word("www_given_label")))
-        .child(part("p").attr("id", "given-hint").class("hint").text(&words::word("www_given_hint")))
+        .child(
+            part("p").attr("id", "given-hint").class("hint").text(&words::word("www_given_hint")),
+        )
         .child(text)
         .child(part("p").attr("id", "given-complaint").class("complaint").attr("role", "alert"))
         .child(row([check, choose, clear]))
@@ -119,16 +127,19 @@ fn samples() -> Part {
         let key = format!("www_sample_{}", sample.as_str());
         button(&words::word(&key), Look::Plain, move || async move {
             complain("");
-            result::show_instead([]);
+            shown::show_instead([]);
             if let Some(checked) = sample.check().await {
-                result::show(checked, None);
+                shown::show(checked, None);
                 by_id("verdict").focus();
                 by_id("result").scroll_to();
             }
         })
         .attr("id", &format!("sample-{}", sample.as_str()))
     });
-    part("div").class("samples").child(part("span").text(&words::word("www_samples"))).children(buttons)
+    part("div")
+        .class("samples")
+        .child(part("span").text(&words::word("www_samples")))
+        .children(buttons)
 }
 
 /// Whom to ask and to believe instead of the usual ones.
@@ -177,8 +188,8 @@ fn keep_place(typed: &Field, put: fn(&mut known::Known, String)) {
 /// What the page knows has changed: what is on it is judged anew.
 async fn settled(key: &str, value: &str) {
     said::say_briefly(&words::with(key, &[value]));
-    if let Some(checked) = result::shown() {
-        result::judge_again(checked, "verdict").await;
+    if let Some(checked) = shown::shown() {
+        shown::judge_again(checked, "verdict").await;
     }
 }
 
@@ -220,7 +231,8 @@ fn dropped(event: Event) {
 
 /// A link to this page that carries certificates.
 fn open_link() {
-    let hash = web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
+    let hash =
+        web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
     let Some(found) = hash.strip_prefix('#').and_then(crate::link::read) else { return };
     wasm_bindgen_futures::spawn_local(async move {
         match found {
@@ -245,17 +257,19 @@ async fn take(bytes: &[u8]) {
     complain("");
     match found {
         Input::Chain(chain) => take_chain(*chain, None, None, Origin::Given, None).await,
-        Input::Linked(chain, address) => take_chain(*chain, address, None, Origin::Link, None).await,
+        Input::Linked(chain, address) => {
+            take_chain(*chain, address, None, Origin::Link, None).await
+        }
         Input::Name(address) => show_name(&address),
-        Input::Fingerprint(expected) => match result::shown() {
+        Input::Fingerprint(expected) => match shown::shown() {
             Some(checked) => {
                 known::with(|known| known.expect(&checked.address, Some(expected)));
-                result::judge_again(checked, "expected").await;
+                shown::judge_again(checked, "expected").await;
                 by_id("expected").scroll_to();
             }
             None => {
                 known::with(|known| known.waiting = Some(expected));
-                result::show_instead([
+                shown::show_instead([
                     part("h2").text(&words::word("www_waiting_title")),
                     paragraph(&words::word("www_waiting_text")),
                 ]);
@@ -266,10 +280,11 @@ async fn take(bytes: &[u8]) {
             let shown = written::section(&report, chain.is_some());
             match chain {
                 Some(chain) => {
-                    take_chain(*chain, Some(address), Some(report.at), Origin::Report, Some(shown)).await;
+                    take_chain(*chain, Some(address), Some(report.at), Origin::Report, Some(shown))
+                        .await;
                 }
                 None => {
-                    result::show_instead([shown]);
+                    shown::show_instead([shown]);
                     by_id("written").focus();
                 }
             }
@@ -292,21 +307,22 @@ async fn take_chain(
     before: Option<Part>,
 ) {
     let leaf = chain.leaf();
-    let address =
-        address.or_else(|| known::with(|known| known.address_of(leaf))).or_else(|| likely_host(leaf));
+    let address = address
+        .or_else(|| known::with(|known| known.address_of(leaf)))
+        .or_else(|| likely_host(leaf));
     let Some(address) = address else { return result::ask_host(chain, wanted, origin) };
     known::with(|known| {
         if let Some(expected) = known.waiting.take() {
             known.expect(&address, Some(expected));
         }
     });
-    result::judge(chain, address, wanted, origin, before).await;
+    shown::judge(chain, address, wanted, origin, before).await;
 }
 
 /// A name alone: there is no certificate to judge, but the monitors can be asked.
 fn show_name(address: &Address) {
     let heading = part("h2").attr("id", "verdict").attr("tabindex", "-1");
-    result::show_instead([
+    shown::show_instead([
         heading.child(part("bdi").text(&address.to_string())),
         paragraph(&words::word("www_name_text")),
         monitors::section(address, None),
@@ -316,8 +332,9 @@ fn show_name(address: &Address) {
 
 /// Which pins the page holds.
 fn show_known() {
-    let addresses: Vec<String> =
-        known::with(|known| known.pins.sites().iter().map(|site| site.address.to_string()).collect());
+    let addresses: Vec<String> = known::with(|known| {
+        known.pins.sites().iter().map(|site| site.address.to_string()).collect()
+    });
     let forget = button(&words::word("www_pins_forget"), Look::Plain, || async {
         known::with(|known| known.pins = Default::default());
         show_known();
@@ -325,7 +342,8 @@ fn show_known() {
     });
     let shown = addresses.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
     let line = words::with("www_pins_known", &[&addresses.len().to_string(), &shown]);
-    let parts = if addresses.is_empty() { Vec::new() } else { vec![paragraph(&line), row([forget])] };
+    let parts =
+        if addresses.is_empty() { Vec::new() } else { vec![paragraph(&line), row([forget])] };
     by_id("knows").set("class", if addresses.is_empty() { "" } else { "card" });
     by_id("knows").fill(parts);
 }

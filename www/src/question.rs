@@ -1,11 +1,11 @@
 //! What the page's module asks of the one that asks logs and monitors, and its answer, as JSON.
 
 use doorlight::address::Address;
-use doorlight::ct::monitor::Monitor;
 use doorlight::ct::publication::PublicationReport;
-use doorlight::evidence::Evidence;
+use doorlight::issuances::monitor::id::Monitor;
 use doorlight::site::SiteRecord;
 use doorlight::time::Timestamp;
+use doorlight::verdict::evidence::Evidence;
 use serde::{Deserialize, Serialize};
 
 /// A question about a name.

@@ -8,7 +8,11 @@ use doorlight_view::words;
 const RECIPES: [(&str, usize, Option<&str>); 4] = [
     ("firefox", 4, None),
     ("chromium", 4, None),
-    ("openssl", 2, Some("openssl s_client -connect HOST:443 -servername HOST -showcerts </dev/null")),
+    (
+        "openssl",
+        2,
+        Some("openssl s_client -connect HOST:443 -servername HOST -showcerts </dev/null"),
+    ),
     ("home_assistant", 3, None),
 ];
 
@@ -17,10 +21,9 @@ pub fn section() -> Part {
     let recipe = |(name, steps, command): (&str, usize, Option<&str>)| {
         let step = |n: usize| part("li").text(&words::word(&format!("www_recipe_{name}_{n}")));
         let mut inside = vec![part("ol").children((1..=steps).map(step))];
-        inside.extend(
-            command
-                .map(|command| part("dl").child(copyable_text(&words::word("www_recipe_command"), command))),
-        );
+        inside.extend(command.map(|command| {
+            part("dl").child(copyable_text(&words::word("www_recipe_command"), command))
+        }));
         folded(&words::word(&format!("www_recipe_{name}")), inside)
     };
     part("section")

@@ -1,15 +1,16 @@
-//! Three certificates to try, in a small world of their own: its root and its logs count for them alone, and they are judged at the moment at which they were
-//! made, so that they say the same at any time. `./build.sh renew samples` makes new ones.
+//! Three certificates to try, in a small world of their own: its root and its logs count for them
+//! alone, and they are judged at the moment at which they were made, so that they say the same at
+//! any time. `./build.sh renew samples` makes new ones.
 
 use std::rc::Rc;
 
 use doorlight::address::Address;
-use doorlight::certificate;
-use doorlight::chain::Chain;
 use doorlight::ct::log_list::{LogList, LogLists, Provenance};
-use doorlight::pins::Pins;
-use doorlight::roots::Roots;
+use doorlight::site::pins::Pins;
 use doorlight::time::Timestamp;
+use doorlight::x509::certificate;
+use doorlight::x509::chain::Chain;
+use doorlight::x509::roots::Roots;
 use serde::Deserialize;
 
 use crate::check::{Checked, Origin, World};
@@ -59,10 +60,12 @@ impl Sample {
     }
 
     fn read(self) -> Option<(Chain, Setting, World)> {
-        let setting: Setting = serde_json::from_slice(include_bytes!("../samples/world.json")).ok()?;
+        let setting: Setting =
+            serde_json::from_slice(include_bytes!("../samples/world.json")).ok()?;
         let mut roots = Roots::none();
         roots.add(&certificate::split(include_bytes!("../samples/root.pem")).ok()?).ok()?;
-        let list = LogList::parse(include_bytes!("../samples/log_list.json"), Provenance::Unsigned).ok()?;
+        let list = LogList::parse(include_bytes!("../samples/log_list.json"), Provenance::Unsigned)
+            .ok()?;
         let pins = Pins::from_json(include_bytes!("../samples/pins.json")).ok()?;
         let world = World {
             roots: Rc::new(roots),
@@ -82,7 +85,9 @@ mod tests {
         for sample in Sample::ALL {
             let (chain, setting, world) = sample.read().unwrap();
             assert!(world.record.is_some());
-            assert!(chain.leaf().not_before() <= setting.at && setting.at <= chain.leaf().not_after());
+            assert!(
+                chain.leaf().not_before() <= setting.at && setting.at <= chain.leaf().not_after()
+            );
         }
     }
 }

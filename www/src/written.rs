@@ -1,7 +1,8 @@
-//! A report that was handed in: what somebody wrote, shown as that. Its light is never this page's light.
+//! A report that was handed in: what somebody wrote, shown as that. Its light is never this page's
+//! light.
 
-use doorlight::report::Report;
 use doorlight::verdict::Verdict;
+use doorlight::verdict::report::Report;
 use doorlight_view::dom::{Part, folded, paragraph, part};
 use doorlight_view::{certificate, clock, findings, sign, words};
 
@@ -13,8 +14,10 @@ pub fn section(report: &Report, has_certificates: bool) -> Part {
         Verdict::Danger => "danger",
         Verdict::Unchecked => "unchecked",
     };
-    let heading =
-        part("h2").attr("id", "written").attr("tabindex", "-1").text(&words::word("www_written_title"));
+    let heading = part("h2")
+        .attr("id", "written")
+        .attr("tabindex", "-1")
+        .text(&words::word("www_written_title"));
     let address = doorlight::address::Address { host: report.host.clone(), port: report.port };
     let says = words::with(
         "www_written_says",

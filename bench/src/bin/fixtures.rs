@@ -1,4 +1,5 @@
-//! `fixtures DIR`: makes the chains, the logs and the forgeries that every contender of the bench reads.
+//! `fixtures DIR`: makes the chains, the logs and the forgeries that every contender of the bench
+//! reads.
 //!
 //! | file | holds |
 //! |---|---|
@@ -19,16 +20,17 @@ use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding};
 use doorlight::address::Address;
-use doorlight::certificate::Certificate;
-use doorlight::chain::Chain;
 use doorlight::ct::log_list::{LogList, LogLists, Provenance};
 use doorlight::ct::policy;
-use doorlight::examination::{Examination, Knowledge, Observation, Possession, Seen, Site};
-use doorlight::pins::Pins;
-use doorlight::roots::Roots;
-use doorlight::signature::{Algorithm, Curve, Hash, SignatureCheck};
 use doorlight::site::Origin;
+use doorlight::site::pins::Pins;
 use doorlight::time::Timestamp;
+use doorlight::verdict::examination::{Examination, Knowledge, Site};
+use doorlight::verdict::observation::{Observation, Possession, Seen};
+use doorlight::x509::certificate::Certificate;
+use doorlight::x509::chain::Chain;
+use doorlight::x509::roots::Roots;
+use doorlight::x509::signature::{Algorithm, Curve, Hash, SignatureCheck};
 use doorlight_lab::authority::{Authority, KeyShape, Order, Scts, key, pem, sct_list};
 use doorlight_lab::log::{Log, log_list};
 use serde_json::{Value, json};
@@ -65,7 +67,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, leaf, intermediate, root) in SHAPES {
         let authority = Authority::new(&format!("Bench {name}"), root, intermediate, now);
         roots.push(authority.root.clone());
-        let shape = Shape { dir: dir.join(name), authority, leaf, now, at, logs: &logs, log_list: &log_list };
+        let shape = Shape {
+            dir: dir.join(name),
+            authority,
+            leaf,
+            now,
+            at,
+            logs: &logs,
+            log_list: &log_list,
+        };
         shape.write()?;
     }
     fs::write(dir.join("roots.pem"), pem(&roots))?;
@@ -89,17 +99,23 @@ impl Shape<'_> {
         let key = key(self.leaf);
         let issue = |name, scts| {
             let not_before = self.now - Duration::days(10);
-            let order =
-                Order { names: &[name], not_before, not_after: not_before + Duration::days(90), scts };
+            let order = Order {
+                names: &[name],
+                not_before,
+                not_after: not_before + Duration::days(90),
+                scts,
+            };
             self.authority.issue(&order, &key).remove(0)
         };
-        let invented = logs.iter().map(|log| log.invent(self.now - Duration::days(9))).collect::<Vec<_>>();
+        let invented =
+            logs.iter().map(|log| log.invent(self.now - Duration::days(9))).collect::<Vec<_>>();
         let plain = issue(HOST, Scts::None);
         let leaf = issue(HOST, Scts::From(&logs));
         let certificate = Certificate::from_der(&leaf)?;
         let checks = self.checks(&leaf)?;
         let list = certificate.sct_list().ok_or("no SCTs")?;
-        let list_at = leaf.windows(list.len()).position(|window| window == list).ok_or("no SCTs")?;
+        let list_at =
+            leaf.windows(list.len()).position(|window| window == list).ok_or("no SCTs")?;
 
         self.file("root.der", &self.authority.root)?;
         self.file("issuer.der", &self.authority.intermediate)?;
@@ -158,8 +174,11 @@ fn openssl_logs(logs: &[Log]) -> String {
     let names: Vec<_> = (0..logs.len()).map(|n| format!("log{n}")).collect();
     let mut out = format!("enabled_logs = {}\n", names.join(","));
     for (name, log) in names.iter().zip(logs) {
-        out +=
-            &format!("[{name}]\ndescription = {}\nkey = {}\n", log.name, Base64::encode_string(&log.spki()));
+        out += &format!(
+            "[{name}]\ndescription = {}\nkey = {}\n",
+            log.name,
+            Base64::encode_string(&log.spki())
+        );
     }
     out
 }

@@ -1,5 +1,5 @@
-//! `native DIR`: Doorlight with AWS-LC as a contender of the bench. It answers the lines
-//! `accepts TASK SHAPE FILE` (with `true` or `false`) and `time TASK SHAPE FILE TIMES` (with nanoseconds).
+//! `native DIR`: Doorlight with AWS-LC as a contender of the bench. It answers the lines `accepts
+//! TASK SHAPE FILE` (with `true` or `false`) and `time TASK SHAPE FILE TIMES` (with nanoseconds).
 
 use std::error::Error;
 use std::fs;
@@ -8,18 +8,19 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use doorlight::address::Address;
-use doorlight::certificate;
-use doorlight::chain::Chain;
 use doorlight::ct::log_list::{LogList, LogLists, Provenance};
 use doorlight::ct::policy;
-use doorlight::evidence::Code;
-use doorlight::examination::{Examination, Knowledge, Observation, Possession, Seen, Site};
-use doorlight::pins::Pins;
-use doorlight::report::Report;
-use doorlight::roots::Roots;
-use doorlight::signature::SignatureCheck;
+use doorlight::site::pins::Pins;
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
+use doorlight::verdict::evidence::Code;
+use doorlight::verdict::examination::{Examination, Knowledge, Site};
+use doorlight::verdict::observation::{Observation, Possession, Seen};
+use doorlight::verdict::report::Report;
+use doorlight::x509::certificate;
+use doorlight::x509::chain::Chain;
+use doorlight::x509::roots::Roots;
+use doorlight::x509::signature::SignatureCheck;
 use doorlight_bench::SctBench;
 
 struct Contender {
@@ -39,7 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();
         match words.as_slice() {
-            ["accepts", task, shape, file] => writeln!(out, "{}", contender.task(task, shape, file)?())?,
+            ["accepts", task, shape, file] => {
+                writeln!(out, "{}", contender.task(task, shape, file)?())?
+            }
             ["time", task, shape, file, times] => {
                 let once = contender.task(task, shape, file)?;
                 let started = Instant::now();
@@ -80,10 +83,11 @@ impl Contender {
         let read = |name: &str| fs::read(self.dir.join(shape).join(name));
         let leaf = read(&format!("{file}.der"))?;
         if task == "scts" {
-            let scts =
-                SctBench::from_parts(&leaf, read("issuer.spki")?, &self.logs_json).ok_or("unreadable")?;
+            let scts = SctBench::from_parts(&leaf, read("issuer.spki")?, &self.logs_json)
+                .ok_or("unreadable")?;
             return Ok(Box::new(move || {
-                scts.checks().is_some_and(|checks| checks.iter().all(SignatureCheck::verify_natively))
+                scts.checks()
+                    .is_some_and(|checks| checks.iter().all(SignatureCheck::verify_natively))
             }));
         }
         let chain = [leaf, read("issuer.der")?].concat();
@@ -115,7 +119,8 @@ impl Contender {
             site: pins.site(&self.address).map_or(Site::Unknown, Site::Record),
             also_required: &[],
         };
-        let report = Examination::new(&observation, knowledge).run(SignatureCheck::verify_natively).report;
+        let report =
+            Examination::new(&observation, knowledge).run(SignatureCheck::verify_natively).report;
         // The product ends in JSON; so it does here.
         std::hint::black_box(report.to_json());
         Some(report)

@@ -1,5 +1,6 @@
-//! `proofs`: what a proof of publication costs. Verified per second against `tlog_tiles`, and requests and bytes per audit for logs of 10^3, 10^6 and 10^9 entries
-//! (simulated: all leaves but one are the same).
+//! `proofs`: what a proof of publication costs. Verified per second against `tlog_tiles`, and
+//! requests and bytes per audit for logs of 10^3, 10^6 and 10^9 entries (simulated: all leaves but
+//! one are the same).
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -31,7 +32,9 @@ fn per_second(times: u32, mut verify: impl FnMut() -> bool) -> Result<f64, Box<d
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("inclusion proofs verified per second, one thread, the best of 7 rounds");
-    println!("| entries | nodes | Doorlight | tlog_tiles | Doorlight / tlog_tiles |\n|---|---|---|---|---|");
+    println!(
+        "| entries | nodes | Doorlight | tlog_tiles | Doorlight / tlog_tiles |\n|---|---|---|---|---|"
+    );
     for power in [3, 6, 9] {
         let size = 10_u64.pow(power);
         let index = size / 3;
@@ -43,10 +46,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let proof: Vec<_> = inclusion_spans(index, size).iter().map(hash).collect();
         let theirs: Vec<_> = proof.iter().map(|node| tlog::Hash(*node)).collect();
-        let own =
-            per_second(20_000, || verify_inclusion(black_box(&leaf), index, size, &proof, &root).is_ok())?;
+        let own = per_second(20_000, || {
+            verify_inclusion(black_box(&leaf), index, size, &proof, &root).is_ok()
+        })?;
         let other = per_second(20_000, || {
-            tlog::check_record(black_box(&theirs), size, tlog::Hash(root), index, tlog::Hash(leaf)).is_ok()
+            tlog::check_record(black_box(&theirs), size, tlog::Hash(root), index, tlog::Hash(leaf))
+                .is_ok()
         })?;
         println!("| 10^{power} | {} | {own:.0} | {other:.0} | {:.2} |", proof.len(), own / other);
     }
@@ -75,11 +80,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     for is_tiled in [false, true] {
-        let growth =
-            |from, to| Some(*costs.get(&(is_tiled, to))? as f64 / *costs.get(&(is_tiled, from))? as f64);
+        let growth = |from, to| {
+            Some(*costs.get(&(is_tiled, to))? as f64 / *costs.get(&(is_tiled, from))? as f64)
+        };
         let kind = if is_tiled { "static-ct" } else { "RFC 6962" };
         if let (Some(million), Some(billion)) = (growth(3, 6), growth(6, 9)) {
-            println!("{kind}: × {million:.2} in bytes for a thousand times the entries, then × {billion:.2}");
+            println!(
+                "{kind}: × {million:.2} in bytes for a thousand times the entries, then × {billion:.2}"
+            );
         }
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! A certificate for the name with a key that is not the user's: what it is, and what to do.
 
 use doorlight::address::Address;
-use doorlight::authority::REPORTING_LIST;
+use doorlight::issuances::authority::REPORTING_LIST;
 use doorlight::text::printable;
 
-use crate::message::{Alarm, Request, Status};
+use crate::protocol::{Alarm, Request, Status};
 
 use super::background::ask;
 use super::button::{Look, button, row};
@@ -77,9 +77,9 @@ fn todo(address: &Address, alarm: &Alarm, id: &str) -> Part {
     };
     let mine = step("alarm_mine", "alarm_mine_text");
     let mut letter = vec![match &alarm.report_to {
-        Some(to) => {
-            part("dl").class("certificate").child(copyable_text(&words::word("alarm_to"), &printable(to)))
-        }
+        Some(to) => part("dl")
+            .class("certificate")
+            .child(copyable_text(&words::word("alarm_to"), &printable(to))),
         None => part("p").then(&words::word("alarm_to_unknown")).then(" ").child(
             part("a")
                 .link(REPORTING_LIST)
@@ -93,8 +93,9 @@ fn todo(address: &Address, alarm: &Alarm, id: &str) -> Part {
             .class("certificate letter")
             .child(copyable_text(&words::word("alarm_letter"), &lines(&alarm.letter))),
     );
-    let revoke = step("alarm_revoke", "alarm_revoke_text")
-        .child(folded(&words::word("alarm_letter_show"), letter).attr("id", &format!("{id}-letter")));
+    let revoke = step("alarm_revoke", "alarm_revoke_text").child(
+        folded(&words::word("alarm_letter_show"), letter).attr("id", &format!("{id}-letter")),
+    );
     let accounts = step("alarm_accounts", "alarm_accounts_text");
     let mut steps = vec![mine, revoke, accounts];
     if !alarm.caa.is_empty() {
@@ -102,10 +103,9 @@ fn todo(address: &Address, alarm: &Alarm, id: &str) -> Part {
         let shown = part("dl")
             .class("certificate letter")
             .child(copyable_text(&words::word("alarm_caa_record"), &records.join("\n")));
-        steps.push(
-            step("alarm_caa", "alarm_caa_text")
-                .child(folded(&words::word("alarm_caa_show"), [shown]).attr("id", &format!("{id}-caa"))),
-        );
+        steps.push(step("alarm_caa", "alarm_caa_text").child(
+            folded(&words::word("alarm_caa_show"), [shown]).attr("id", &format!("{id}-caa")),
+        ));
     }
     let host = address.host.as_str();
     part("div")
@@ -123,15 +123,19 @@ fn acknowledge(address: &Address, alarm: &Alarm, then: &Then) -> Part {
     let is_known = !alarm.is_acknowledged;
     let request = Request::Acknowledge { address: address.clone(), id: alarm.id.clone(), is_known };
     let then = then.clone();
-    button(&words::word(if is_known { "alarm_know" } else { "alarm_tell_again" }), Look::Plain, move || {
-        let (request, then) = (request.clone(), then.clone());
-        async move {
-            match ask::<Status>(&request).await {
-                Ok(status) => then(status),
-                Err(unanswered) => said::say(&unanswered.in_words()),
+    button(
+        &words::word(if is_known { "alarm_know" } else { "alarm_tell_again" }),
+        Look::Plain,
+        move || {
+            let (request, then) = (request.clone(), then.clone());
+            async move {
+                match ask::<Status>(&request).await {
+                    Ok(status) => then(status),
+                    Err(unanswered) => said::say(&unanswered.in_words()),
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 #[cfg(test)]
@@ -139,6 +143,8 @@ mod tests {
     #[test]
     fn a_letter_keeps_its_lines_and_nothing_else_that_cannot_be_seen() {
         assert_eq!(super::lines("Dear\u{202e} CA,\n\n\u{1b}[31mrevoke").lines().count(), 3);
-        assert!(!super::lines("Dear\u{202e} CA,\n\n\u{1b}[31mrevoke").contains(['\u{202e}', '\u{1b}']));
+        assert!(
+            !super::lines("Dear\u{202e} CA,\n\n\u{1b}[31mrevoke").contains(['\u{202e}', '\u{1b}'])
+        );
     }
 }

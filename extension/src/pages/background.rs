@@ -3,7 +3,8 @@
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
-use crate::message::{Exported, Request, Trouble};
+use crate::protocol::{Exported, Request};
+use doorlight_guard::trouble::Trouble;
 
 use super::{browser, said, words};
 
@@ -29,8 +30,9 @@ pub async fn ask<T: DeserializeOwned>(request: &Request) -> Result<T, Unanswered
     let failed = |error: JsValue| Unanswered { detail: browser::reason(&error) };
     let answer = browser::send_message(&browser::value(request)).await.map_err(failed)?;
     let json = js_sys::JSON::stringify(&answer).map_err(failed)?;
-    let unreadable =
-        |error: serde_json::Error| Unanswered { detail: doorlight::text::printable(&error.to_string()) };
+    let unreadable = |error: serde_json::Error| Unanswered {
+        detail: doorlight::text::printable(&error.to_string()),
+    };
     serde_json::from_str(&String::from(json)).map_err(unreadable)
 }
 

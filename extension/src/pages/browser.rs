@@ -81,8 +81,11 @@ pub async fn open_options() {
     let _ = kept(runtime_open_options_page()).await;
 }
 
-/// Asks the user for permissions. The question is put before this returns, as the browser wants it in a click; the answer is awaited.
-pub fn request_permissions(permissions: &JsValue) -> impl Future<Output = Result<bool, JsValue>> + use<> {
+/// Asks the user for permissions. The question is put before this returns, as the browser wants it
+/// in a click; the answer is awaited.
+pub fn request_permissions(
+    permissions: &JsValue,
+) -> impl Future<Output = Result<bool, JsValue>> + use<> {
     let asked = permissions_request(permissions);
     async move { Ok(kept(asked).await?.is_truthy()) }
 }
@@ -95,20 +98,34 @@ pub async fn remove_permissions(permissions: &JsValue) -> Result<(), JsValue> {
     kept(permissions_remove(permissions)).await.map(|_| ())
 }
 
-/// The address of the tab that the user is looking at, as far as the browser tells.
-pub async fn active_tab_url() -> Option<String> {
+/// A tab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tab {
+    /// The browser's number.
+    pub id: Option<i32>,
+    /// What it shows.
+    pub url: String,
+}
+
+/// The tab that the user is looking at, as far as the browser tells.
+pub async fn active_tab() -> Option<Tab> {
     let query = value(&serde_json::json!({"active": true, "currentWindow": true}));
-    let tabs = Array::from(&kept(tabs_query(&query)).await.ok()?);
-    Reflect::get(&tabs.get(0), &"url".into()).ok()?.as_string().filter(|url| !url.is_empty())
+    let tab = Array::from(&kept(tabs_query(&query)).await.ok()?).get(0);
+    let member = |name: &str| Reflect::get(&tab, &name.into()).ok();
+    let url = member("url")?.as_string().filter(|url| !url.is_empty())?;
+    let id = member("id").and_then(|id| id.as_f64()).map(|id| format!("{id}"));
+    Some(Tab { id: id.and_then(|id| id.parse().ok()), url })
 }
 
 /// Opens a tab; an empty address opens the browser's own new tab.
 pub async fn open_tab(url: &str) {
-    let properties = if url.is_empty() { serde_json::json!({}) } else { serde_json::json!({ "url": url }) };
+    let properties =
+        if url.is_empty() { serde_json::json!({}) } else { serde_json::json!({ "url": url }) };
     let _ = kept(tabs_create(&value(&properties))).await;
 }
 
-/// Closes the tab that this page is in. Its window stays: where it is the last one, a new tab is opened first.
+/// Closes the tab that this page is in. Its window stays: where it is the last one, a new tab is
+/// opened first.
 ///
 /// # Errors
 /// What the browser says.

@@ -3,12 +3,14 @@
 use core::time::Duration;
 
 use doorlight::address::Address;
-use doorlight::evidence::{Check, Evidence};
-use doorlight::findings::{self, Finding, Weight};
 use doorlight::home_assistant::advisory::Advisory;
 use doorlight::text::printable;
+use doorlight::verdict::evidence::{Check, Evidence};
+use doorlight::verdict::findings::{self, Finding, Weight};
 
-use crate::message::{HomeStatus, Request, Risk, Status, Trouble, Watch};
+use crate::protocol::{HomeStatus, Request, Status, Watch};
+use doorlight_guard::homes::Risk;
+use doorlight_guard::trouble::Trouble;
 
 use super::background::ask;
 use super::button::{Look, button, row};
@@ -59,7 +61,8 @@ fn evidence(status: &Status, home: &HomeStatus) -> Vec<Evidence> {
     evidence
 }
 
-/// What keeps the home from being asked, and waits for the user. Away from home nobody answers, or somebody else: that is no reason to bother anybody.
+/// What keeps the home from being asked, and waits for the user. Away from home nobody answers, or
+/// somebody else: that is no reason to bother anybody.
 fn in_the_way(trouble: &Trouble) -> Option<(Weight, &'static str)> {
     match trouble.code.as_str() {
         "home-token-refused" => Some((Weight::Attention, "home_short_refused")),
@@ -92,7 +95,8 @@ pub fn in_short(status: &Status) -> Option<(Weight, String)> {
     })
 }
 
-/// When the home answered last, where that is so long ago that what it said may be true no more. It is asked every hour.
+/// When the home answered last, where that is so long ago that what it said may be true no more. It
+/// is asked every hour.
 fn as_of(status: &Status) -> Option<String> {
     let answered = status.home.as_deref().filter(|home| home.local.is_some())?.answered?;
     let is_old = clock::now().since(answered) >= OLD;
@@ -107,7 +111,8 @@ pub fn link(address: &Address, text: &str) -> Part {
 
 /// The same as a line with the way to the page.
 pub fn glance(address: &Address, status: &Status, go: impl Fn(String) + 'static) -> Part {
-    let (weight, text) = in_short(status).unwrap_or_else(|| (Weight::Note, words::word("home_short_unset")));
+    let (weight, text) =
+        in_short(status).unwrap_or_else(|| (Weight::Note, words::word("home_short_unset")));
     let text = [Some(text), as_of(status)].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let url = format!("{}#{address}", browser::own_url("home.html"));
     let link = link(address, "home_short_more").on("click", move |event| {
@@ -123,7 +128,9 @@ fn line(finding: &Finding) -> Part {
         part("p")
             .class("line")
             .child(mark(finding.weight))
-            .child(part("span").class("unseen").text(&format!("{}: ", words::outcome(finding.weight))))
+            .child(
+                part("span").class("unseen").text(&format!("{}: ", words::outcome(finding.weight))),
+            )
             .child(part("strong").text(&finding.sentence)),
     ];
     if finding.weight != Weight::Pass {
@@ -147,15 +154,19 @@ fn particulars(finding: &Finding) -> Option<Part> {
     });
     let told: Vec<_> = told.collect();
     (!told.is_empty()).then(|| {
-        folded(&words::word("home_particulars"), [part("ul").class("hint").children(told)]).class("told")
+        folded(&words::word("home_particulars"), [part("ul").class("hint").children(told)])
+            .class("told")
     })
 }
 
 /// Whether other people's certificates for the name are watched for.
 fn watched(watch: &Watch) -> Part {
     let is_watched = watch.consent.cert_spotter || watch.consent.crt_sh;
-    let (weight, key) =
-        if is_watched { (Weight::Pass, "home_watched") } else { (Weight::Note, "home_not_watched") };
+    let (weight, key) = if is_watched {
+        (Weight::Pass, "home_watched")
+    } else {
+        (Weight::Note, "home_not_watched")
+    };
     part("li").class(&format!("card {}", weight.as_str())).child(
         part("p")
             .class("line")
@@ -188,18 +199,25 @@ pub fn blocked(address: &Address, home: &HomeStatus, then: &Then) -> Option<Part
             }
         }
     });
-    Some(part("div").class("card risk no-print").child(paragraph(&words::word(text))).child(row([decide])))
+    Some(
+        part("div")
+            .class("card risk no-print")
+            .child(paragraph(&words::word(text)))
+            .child(row([decide])),
+    )
 }
 
-/// What nobody can read from outside: how to switch the second step on, the ban, and good passwords.
+/// What nobody can read from outside: how to switch the second step on, the ban, and good
+/// passwords.
 pub fn accounts_advice() -> Part {
     let steps = ["two_factor", "ban", "password"].map(|key| {
         part("li")
             .child(part("strong").text(&words::word(&format!("home_advice_{key}_title"))))
             .child(paragraph(&words::word(&format!("home_advice_{key}"))))
     });
-    let rate =
-        part("a").attr("href", &browser::own_url("passwords.html")).text(&words::word("home_passwords"));
+    let rate = part("a")
+        .attr("href", &browser::own_url("passwords.html"))
+        .text(&words::word("home_passwords"));
     part("section")
         .child(part("h2").text(&words::word("home_advice_title")))
         .child(part("ul").class("advice").children(steps))

@@ -1,29 +1,67 @@
-//! Clears what a site has stored in this browser: after a mismatch its pages, its service worker or its cookies may be somebody else's.
+//! Clears what a site has stored in this browser: after a mismatch its pages, its service worker or
+//! its cookies may be somebody else's.
+
+use std::rc::Rc;
 
 use doorlight::address::Address;
 
-use super::button::{Look, button};
-use super::dom::Part;
+use crate::protocol::{Request, Status};
+
+use super::background::ask;
+use super::button::{Look, button, row};
+use super::confirm::Then;
+use super::dom::{Part, paragraph, part};
 use super::{browser, permission, said, words};
 
 /// A button that clears the site's data. The permission is asked for in its click.
 pub fn clear_button(address: &Address) -> Part {
+    clear_button_then(address, Rc::new(|_| {}))
+}
+
+fn clear_button_then(address: &Address, then: Then) -> Part {
     let address = address.clone();
     button(&words::word("clear_button"), Look::Plain, move || {
         let asked = permission::ask_to_clear();
-        let address = address.clone();
+        let (address, then) = (address.clone(), Rc::clone(&then));
         async move {
             match asked.await {
                 Ok(true) => {}
                 Ok(false) => return said::say(&words::word("clear_denied")),
-                Err(error) => return said::say(&words::with("clear_failed", &[&browser::reason(&error)])),
+                Err(error) => {
+                    return said::say(&words::with("clear_failed", &[&browser::reason(&error)]));
+                }
             }
             match clear(&address).await {
-                Ok(()) => said::say_briefly(&words::with("clear_done", &[address.host.as_str()])),
+                Ok(()) => {
+                    let host = address.host.clone();
+                    cleaned(address, &then).await;
+                    said::say_briefly(&words::with("clear_done", &[host.as_str()]));
+                }
                 Err(error) => said::say(&words::with("clear_failed", &[&browser::reason(&error)])),
             }
         }
     })
+}
+
+/// After a Danger or a way past the gate: what somebody else may have stored in this browser can be
+/// cleared, or left.
+pub fn note(address: &Address, then: &Then) -> Part {
+    let (left, done) = (address.clone(), Rc::clone(then));
+    let leave = button(&words::word("clear_leave"), Look::Plain, move || {
+        let (address, then) = (left.clone(), Rc::clone(&done));
+        async move { cleaned(address, &then).await }
+    });
+    part("div")
+        .class("note")
+        .child(paragraph(&words::word("clear_note")))
+        .child(row([clear_button_then(address, Rc::clone(then)), leave]))
+}
+
+async fn cleaned(address: Address, then: &Then) {
+    match ask::<Status>(&Request::Cleaned { address }).await {
+        Ok(status) => then(status),
+        Err(unanswered) => said::say(&unanswered.in_words()),
+    }
 }
 
 /// Firefox goes by hosts, Chromium by origins; only Chromium names the cache of service workers.

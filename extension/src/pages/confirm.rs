@@ -1,19 +1,21 @@
-//! The ways to confirm that a key is the home's: a fingerprint from home, pins from another browser, or the user's own word.
+//! The ways to confirm that a key is the home's: a fingerprint from home, pins from another
+//! browser, or the user's own word.
 
 use std::rc::Rc;
 
 use doorlight::address::Address;
-use doorlight::evidence::{Check, Evidence};
-use doorlight::fingerprint::{Fingerprint, InvalidFingerprint, SpkiSha256};
-use doorlight::report::Report;
+use doorlight::verdict::evidence::{Check, Evidence};
+use doorlight::verdict::report::Report;
+use doorlight::x509::fingerprint::{Fingerprint, InvalidFingerprint, SpkiSha256};
 
-use crate::message::{Overview, Request, Status};
+use crate::protocol::{Overview, Request, Status};
 
 use super::background::{ask, trouble_in_words};
-use super::button::{Look, button, row};
+use super::button::{Look, button, deliberate, row};
 use super::dom::{Part, folded, paragraph, part};
 use super::field::field;
-use super::{file, said, words};
+use super::import::import;
+use super::{said, words};
 
 /// What happens with the answer.
 pub type Then = Rc<dyn Fn(Status)>;
@@ -72,9 +74,12 @@ pub fn by_fingerprint(address: &Address, then: &Then) -> Part {
 /// What is wrong with a fingerprint as it was typed.
 fn complaint(text: &str) -> Option<String> {
     let is_key = text.starts_with("pin-") || text.starts_with("sha256/");
-    let error = if is_key { SpkiSha256::parse(text).err() } else { text.parse::<Fingerprint>().err() };
+    let error =
+        if is_key { SpkiSha256::parse(text).err() } else { text.parse::<Fingerprint>().err() };
     Some(match error? {
-        InvalidFingerprint::Length { digits } => words::with("fingerprint_length", &[&digits.to_string()]),
+        InvalidFingerprint::Length { digits } => {
+            words::with("fingerprint_length", &[&digits.to_string()])
+        }
         _ => words::word("fingerprint_not_hex"),
     })
 }
@@ -82,7 +87,7 @@ fn complaint(text: &str) -> Option<String> {
 /// Pins from an export.
 fn by_import(address: &Address, then: &Then) -> Part {
     let (address, then) = (address.clone(), Rc::clone(then));
-    let choose = file::choose(&words::word("import_button"), ".json,application/json", move |json| {
+    let choose = import(move |json| {
         let (address, then) = (address.clone(), Rc::clone(&then));
         async move {
             match import_and_look(&address, json).await {
@@ -91,24 +96,26 @@ fn by_import(address: &Address, then: &Then) -> Part {
             }
         }
     });
-    part("div").child(paragraph(&words::word("confirm_import_text"))).child(row([choose]))
+    part("div").child(paragraph(&words::word("confirm_import_text"))).child(choose)
 }
 
 async fn import_and_look(address: &Address, json: String) -> Result<Status, String> {
-    let overview: Overview = ask(&Request::ImportPins { json }).await.map_err(|error| error.in_words())?;
+    let overview: Overview =
+        ask(&Request::ImportPins { json }).await.map_err(|error| error.in_words())?;
     if let Some(trouble) = &overview.trouble {
         return Err(trouble_in_words(trouble));
     }
     ask(&Request::CheckAgain { address: address.clone() }).await.map_err(|error| error.in_words())
 }
 
-/// The user's word, for exactly the certificate that was shown. `None` where none was seen, or the key is not what is asked about.
+/// The user's word, for exactly the certificate that was shown. `None` where none was seen, or the
+/// key is not what is asked about.
 fn by_word(address: &Address, report: &Report, then: &Then) -> Option<Part> {
     let asks_for_key = |one: &Evidence| one.check == Check::Pin && one.code.asks_attention();
     report.evidence.iter().find(|one| asks_for_key(one))?;
     let sha256 = report.certificate.as_ref()?.sha256.to_string();
     let (address, then) = (address.clone(), Rc::clone(then));
-    let accept = button(&words::word("accept_button"), Look::Plain, move || {
+    let accept = deliberate(&words::word("accept_button"), Look::Plain, move || {
         let (address, then, sha256) = (address.clone(), Rc::clone(&then), sha256.clone());
         async move {
             match ask::<Status>(&Request::Accept { address, sha256 }).await {
@@ -125,5 +132,8 @@ fn by_word(address: &Address, report: &Report, then: &Then) -> Option<Part> {
 
 /// For a key that is refused: the fingerprint that the home shows now, folded.
 pub fn set_up_anew(address: &Address, then: &Then) -> Part {
-    folded(&words::word("anew_title"), [paragraph(&words::word("anew_text")), by_fingerprint(address, then)])
+    folded(
+        &words::word("anew_title"),
+        [paragraph(&words::word("anew_text")), by_fingerprint(address, then)],
+    )
 }

@@ -1,12 +1,13 @@
-//! Whom the user allows to be asked about an address, and the browser's permissions that go with it: asked for at the click that agrees, given
-//! back when nobody needs them any more.
+//! Whom the user allows to be asked about an address, and the browser's permissions that go with
+//! it: asked for at the click that agrees, given back when nobody needs them any more.
 
 use std::collections::BTreeSet;
 
 use doorlight::address::Address;
 
-use crate::message::{Needs, Overview, Request, Status, Watch};
-use crate::settings::Consent;
+use crate::protocol::{Overview, Request, Status, Watch};
+use doorlight_guard::settings::Consent;
+use doorlight_guard::sources::Needs;
 
 use super::background::{Unanswered, ask};
 use super::browser;
@@ -75,10 +76,13 @@ pub fn is_any(consent: Consent) -> bool {
 
 /// The sources that can be asked about an address: an address without a name is in no monitor.
 pub fn on_offer(watch: &Watch) -> impl Iterator<Item = Source> {
-    Source::ALL.into_iter().filter(|one| one.is_in(watch.consent) || !one.needs(&watch.needs).is_empty())
+    Source::ALL
+        .into_iter()
+        .filter(|one| one.is_in(watch.consent) || !one.needs(&watch.needs).is_empty())
 }
 
-/// Asks the browser for what these sources take. Has to be called inside a click: the question is put before this returns.
+/// Asks the browser for what these sources take. Has to be called inside a click: the question is
+/// put before this returns.
 pub fn ask_browser(
     sources: &[Source],
     needs: &Needs,
@@ -93,12 +97,15 @@ pub fn ask_browser(
 }
 
 /// Asks the browser for hosts alone. Has to be called inside a click.
-pub fn ask_for_hosts(hosts: &[String]) -> impl Future<Output = Result<bool, wasm_bindgen::JsValue>> + use<> {
+pub fn ask_for_hosts(
+    hosts: &[String],
+) -> impl Future<Output = Result<bool, wasm_bindgen::JsValue>> + use<> {
     browser::request_permissions(&browser::value(&serde_json::json!({ "origins": hosts })))
 }
 
-/// Stores what was agreed to, on top of what is agreed to now, and gives back what nobody needs any more. The answer holds no trouble of the
-/// permissions: one that stays is one too many, and nothing that the user could mend.
+/// Stores what was agreed to, on top of what is agreed to now, and gives back what nobody needs any
+/// more. The answer holds no trouble of the permissions: one that stays is one too many, and
+/// nothing that the user could mend.
 ///
 /// # Errors
 /// [`Unanswered`].
@@ -109,44 +116,53 @@ pub async fn store(
     let settings = ask::<Overview>(&Request::Overview).await?.settings;
     let before = settings.consents.get(address).copied().unwrap_or_default();
     let after = change(before);
-    let overview = ask::<Overview>(&Request::Consent { address: address.clone(), consent: after }).await?;
+    let overview =
+        ask::<Overview>(&Request::Consent { address: address.clone(), consent: after }).await?;
     if overview.trouble.is_none()
-        && let Some(status) = overview.sites.iter().find(|status| status.address.as_ref() == Some(address))
+        && let Some(status) =
+            overview.sites.iter().find(|status| status.address.as_ref() == Some(address))
         && let Some(watch) = &status.watch
     {
-        let given_up = Source::ALL.into_iter().filter(|source| source.is_in(before) && !source.is_in(after));
-        let hosts: Vec<String> = given_up.flat_map(|source| source.needs(&watch.needs)).cloned().collect();
+        let given_up =
+            Source::ALL.into_iter().filter(|source| source.is_in(before) && !source.is_in(after));
+        let hosts: Vec<String> =
+            given_up.flat_map(|source| source.needs(&watch.needs)).cloned().collect();
         give_back(&hosts, &overview).await;
     }
     Ok(overview)
 }
 
-/// Gives those of these hosts back that nobody needs any more, and the notifications once no monitor is asked.
+/// Gives those of these hosts back that nobody needs any more, and the notifications once no
+/// monitor is asked.
 pub async fn give_back(hosts: &[String], overview: &Overview) {
     let idle = idle(hosts, &overview.sites, overview.settings.renews_log_list);
     if !idle.is_empty() {
-        let _ = browser::remove_permissions(&browser::value(&serde_json::json!({ "origins": idle }))).await;
+        let _ =
+            browser::remove_permissions(&browser::value(&serde_json::json!({ "origins": idle })))
+                .await;
     }
-    let asks_monitors = |consent: &Consent| Source::ALL.iter().any(|one| one.tells() && one.is_in(*consent));
+    let asks_monitors =
+        |consent: &Consent| Source::ALL.iter().any(|one| one.tells() && one.is_in(*consent));
     if !overview.settings.consents.values().any(asks_monitors) {
         let notifications = serde_json::json!({ "permissions": ["notifications"] });
         let _ = browser::remove_permissions(&browser::value(&notifications)).await;
     }
 }
 
-/// Those of these host patterns that no consent needs, nor the list of logs, nor the guarding of an address.
+/// Those of these host patterns that no consent needs, nor the list of logs, nor the guarding of an
+/// address.
 fn idle(hosts: &[String], sites: &[Status], renews_log_list: bool) -> Vec<String> {
     let is_needed = |pattern: &String| {
         sites.iter().any(|status| {
-            let is_guarded = status
-                .address
-                .as_ref()
-                .is_some_and(|address| host_of(pattern).trim_matches(['[', ']']) == address.host.as_str());
+            let is_guarded = status.address.as_ref().is_some_and(|address| {
+                host_of(pattern).trim_matches(['[', ']']) == address.host.as_str()
+            });
             is_guarded
                 || status.watch.as_ref().is_some_and(|watch| {
                     renews_log_list && watch.needs.log_list.contains(pattern)
                         || Source::ALL.into_iter().any(|source| {
-                            source.is_in(watch.consent) && source.needs(&watch.needs).contains(pattern)
+                            source.is_in(watch.consent)
+                                && source.needs(&watch.needs).contains(pattern)
                         })
                 })
         })
@@ -164,8 +180,8 @@ fn host_of(pattern: &str) -> &str {
 #[cfg(test)]
 pub(crate) mod samples {
     use super::*;
+    use doorlight::issuances::timeline::Timeline;
     use doorlight::time::Timestamp;
-    use doorlight::timeline::Timeline;
 
     /// Nobody was asked yet, nor may be.
     pub fn watch(address: &str) -> Watch {
@@ -186,7 +202,14 @@ pub(crate) mod samples {
             publication: vec![],
             looks: vec![],
             due: None,
-            timeline: Timeline { host: address.host, now: at, from: at, to: at, bars: vec![], left_out: 0 },
+            timeline: Timeline {
+                host: address.host,
+                now: at,
+                from: at,
+                to: at,
+                bars: vec![],
+                left_out: 0,
+            },
             alarms: vec![],
         }
     }
@@ -195,7 +218,7 @@ pub(crate) mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Light;
+    use doorlight_guard::light::Light;
 
     fn site(address: &str, consent: Consent) -> Status {
         Status {
@@ -211,14 +234,19 @@ mod tests {
             record: None,
             home: None,
             watch: Some(Box::new(Watch { consent, ..samples::watch(address) })),
+            should_clean: false,
             trouble: None,
         }
     }
 
     #[test]
     fn only_what_nobody_needs_is_given_back() {
-        let all =
-            ["https://log-a.test/*", "https://log-b.test/*", "https://crt.test/*", "https://list.test/*"];
+        let all = [
+            "https://log-a.test/*",
+            "https://log-b.test/*",
+            "https://crt.test/*",
+            "https://list.test/*",
+        ];
         let all: Vec<String> = all.map(str::to_owned).into();
         let off = Consent::default();
         let one = |consent| [site("one.test", off), site("two.test", consent)];
@@ -231,7 +259,10 @@ mod tests {
             idle(&all, &one(Consent { logs: true, ..off }), false),
             ["https://crt.test/*", "https://list.test/*"]
         );
-        assert_eq!(idle(&all[2..3], &one(Consent { crt_sh: true, ..off }), false), Vec::<String>::new());
+        assert_eq!(
+            idle(&all[2..3], &one(Consent { crt_sh: true, ..off }), false),
+            Vec::<String>::new()
+        );
         // Guarding an address of the same host needs it as well, at any port.
         let guarded = [site("one.test", off), site("log-a.test:8443", off)];
         assert_eq!(idle(&all[..2], &guarded, false), ["https://log-b.test/*"]);

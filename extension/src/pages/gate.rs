@@ -1,22 +1,23 @@
 //! The gate page: shown where an address was not let through, or not yet.
 //!
-//! The address that is wanted stands behind the `#`. `gate.js` has asked for passage already and has left the answer on the page's body; where all
-//! is well this code never runs.
+//! The address that is wanted stands behind the `#`. `gate.js` has asked for passage already and
+//! has left the answer on the page's body; where all is well this code never runs.
 
 use std::rc::Rc;
 
 use doorlight::address::Address;
-use doorlight::report::Report;
+use doorlight::verdict::report::Report;
 
-use crate::message::{Exported, Light, Passage, Request, Status};
+use crate::protocol::{Exported, Passage, Request, Status};
+use doorlight_guard::light::Light;
 
 use super::background::{ask, save, trouble_in_words};
 use super::button::{Look, button, row};
 use super::confirm::Then;
 use super::dom::{Part, body, by_id, folded, paragraph, part, title};
 use super::{
-    browser, certificate, check_up, cleaning, clock, confirm, findings, past, permission, place, reason,
-    said, sign, words,
+    browser, certificate, check_up, cleaning, clock, confirm, findings, past, permission, place,
+    reason, said, sign, words,
 };
 
 /// What is wanted, and how it came here.
@@ -31,14 +32,13 @@ struct Gate {
 /// Shows the page.
 pub async fn show() {
     let gate = Gate { wanted: place::fragment().into(), is_post: place::query() == "post" };
-    if let Some(https) = place::over_https(&gate.wanted) {
-        return gate.show_plain(https);
-    }
-    if !gate.wanted.starts_with("https://") {
+    let is_plain = gate.wanted.starts_with("http://");
+    if !is_plain && !gate.wanted.starts_with("https://") {
         let text = vec![paragraph(&words::word("nowhere_text")), row([leave_button()])];
         return gate.fill(Light::NotGuarded, &words::word("nowhere_title"), text);
     }
-    let answer = body().get("data-answer").and_then(|json| serde_json::from_str::<Passage>(&json).ok());
+    let answer =
+        body().get("data-answer").and_then(|json| serde_json::from_str::<Passage>(&json).ok());
     match answer {
         Some(passage) => gate.take(passage),
         None => gate.show_unanswered(),
@@ -57,15 +57,17 @@ impl Gate {
     /// Goes through where the gate is open, else says why not.
     fn take(&self, passage: Passage) {
         match passage.status {
+            Some(status) if self.wanted.starts_with("http://") => self.show_plain(&status),
             Some(status) if !status.is_guarded => self.show_not_guarded(&status),
-            _ if passage.is_open && !self.is_post => place::replace_by(&self.wanted),
+            _ if passage.is_open && !self.is_post => place::go_on(&self.wanted),
             _ if passage.is_open => self.show_open(),
             Some(status) => self.show_shut(&status),
             None => self.show_unanswered(),
         }
     }
 
-    /// What happens after the user did something: the gate is asked again, and it is said what went wrong.
+    /// What happens after the user did something: the gate is asked again, and it is said what went
+    /// wrong.
     fn then(&self) -> Then {
         let gate = self.clone();
         Rc::new(move |status: Status| {
@@ -120,12 +122,20 @@ impl Gate {
     }
 
     /// Nothing is wrong with the connection: the owner may go on at their own risk.
-    fn show_version(&self, address: &Address, status: &Status, report: &Report, mut parts: Vec<Part>) {
+    fn show_version(
+        &self,
+        address: &Address,
+        status: &Status,
+        report: &Report,
+        mut parts: Vec<Part>,
+    ) {
         parts.extend(reason::advice(report));
         parts.push(part("p").child(check_up::link(address, "home_title")));
         parts.push(row([leave_button(), self.again_button(address, Look::Plain)]));
         parts.push(self.evidence(address, report));
-        parts.extend(status.home.as_deref().and_then(|home| check_up::blocked(address, home, &self.then())));
+        parts.extend(
+            status.home.as_deref().and_then(|home| check_up::blocked(address, home, &self.then())),
+        );
         self.fill(Light::Danger, &reason::of_danger(report).title, parts);
     }
 
@@ -135,7 +145,9 @@ impl Gate {
         parts.push(paragraph(&why.text).class("lead"));
         if let Some(seen) = &report.certificate {
             parts.push(part("h2").text(&words::word("attention_seen")));
-            parts.push(part("dl").class("certificate card").children(certificate::fingerprints(seen)));
+            parts.push(
+                part("dl").class("certificate card").children(certificate::fingerprints(seen)),
+            );
         }
         parts.push(part("h2").text(&words::word("attention_ways")));
         parts.push(confirm::ways(address, Some(report), &self.then()));
@@ -173,7 +185,9 @@ impl Gate {
                 match given.await {
                     Ok(true) => gate.enter().await,
                     Ok(false) => said::say(&words::word("permission_denied")),
-                    Err(error) => said::say(&words::with("permission_failed", &[&browser::reason(&error)])),
+                    Err(error) => {
+                        said::say(&words::with("permission_failed", &[&browser::reason(&error)]))
+                    }
                 }
             }
         });
@@ -182,38 +196,28 @@ impl Gate {
         self.fill(Light::Unchecked, &words::word("permission_title"), parts);
     }
 
-    fn show_plain(&self, https: String) {
-        let open = button(&words::word("plain_button"), Look::First, move || {
-            place::replace_by(&https);
-            async {}
-        });
-        let parts = vec![
-            paragraph(&words::word("danger_plain_text")).class("lead"),
-            paragraph(&words::word("danger_stopped")),
-            row([open, leave_button_plain()]),
-        ];
-        self.fill(Light::Danger, &words::word("danger_plain_title"), parts);
+    /// Without encryption, and at no address that is known by https.
+    fn show_plain(&self, status: &Status) {
+        let (light, text) = match status.is_host_guarded {
+            true => (Light::Unchecked, "plain_guarded_text"),
+            false => (Light::NotGuarded, "free_text"),
+        };
+        let parts = vec![paragraph(&words::word(text)).class("lead"), row([leave_button()])];
+        self.fill(light, &words::word("plain_title"), parts);
     }
 
     fn show_not_guarded(&self, status: &Status) {
-        let mut parts = Vec::new();
-        let host = place::host_of(&self.wanted);
-        let link = part("p").child(
-            part("a").link(&self.wanted).attr("rel", "noreferrer").text(&words::with("free_link", &[&host])),
-        );
         match status.address.as_ref().filter(|_| status.is_host_guarded) {
             Some(address) => {
-                parts.push(paragraph(&words::with("port_text", &[address.host.as_str()])).class("lead"));
-                parts.push(row([self.guard_button(address), leave_button_plain()]));
-                parts.push(folded(
-                    &words::word("port_past"),
-                    [paragraph(&words::word("port_past_text")), link],
-                ));
+                let parts = vec![
+                    paragraph(&words::with("port_text", &[address.host.as_str()])).class("lead"),
+                    row([self.guard_button(address), leave_button_plain()]),
+                ];
                 self.fill(Light::Attention, &words::word("port_title"), parts);
             }
             None => {
-                parts.push(paragraph(&words::word("free_text")).class("lead"));
-                parts.push(link);
+                let parts =
+                    vec![paragraph(&words::word("free_text")).class("lead"), row([leave_button()])];
                 self.fill(Light::NotGuarded, &words::word("free_title"), parts);
             }
         }
@@ -226,7 +230,9 @@ impl Gate {
             let (gate, address) = (gate.clone(), address.clone());
             async move {
                 match ask::<Status>(&Request::Guard { address }).await {
-                    Ok(Status { trouble: Some(trouble), .. }) => said::say(&trouble_in_words(&trouble)),
+                    Ok(Status { trouble: Some(trouble), .. }) => {
+                        said::say(&trouble_in_words(&trouble))
+                    }
                     Ok(_) => gate.enter().await,
                     Err(unanswered) => said::say(&unanswered.in_words()),
                 }
@@ -238,11 +244,14 @@ impl Gate {
     fn show_open(&self) {
         let wanted = Rc::clone(&self.wanted);
         let open = button(&words::word("post_button"), Look::First, move || {
-            place::replace_by(&wanted);
+            // The URL is the other site's choice.
+            place::go_on(&wanted);
             async {}
         });
-        let parts =
-            vec![paragraph(&words::word("post_text")).class("lead"), row([open, leave_button_plain()])];
+        let parts = vec![
+            paragraph(&words::word("post_text")).class("lead"),
+            row([open, leave_button_plain()]),
+        ];
         self.fill(Light::Trusted, &words::word("post_title"), parts);
     }
 

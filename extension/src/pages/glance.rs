@@ -2,12 +2,12 @@
 
 use doorlight::address::Address;
 use doorlight::ct::publication::Kept;
-use doorlight::evidence::{Check, Evidence, Outcome};
-use doorlight::report::Report;
 use doorlight::text::printable;
 use doorlight::time::Timestamp;
+use doorlight::verdict::evidence::{Check, Evidence, Outcome};
+use doorlight::verdict::report::Report;
 
-use crate::message::{Alarm, Watch};
+use crate::protocol::{Alarm, Watch};
 
 use super::button::{Look, button, row};
 use super::dom::{Part, folded, paragraph, part};
@@ -72,7 +72,10 @@ pub fn lines(address: &Address, watch: &Watch, report: Option<&Report>) -> Vec<P
 pub fn picture(watch: &Watch) -> Option<Part> {
     let count = watch.timeline.bars.len() + watch.timeline.left_out;
     (count > 0).then(|| {
-        folded(&words::with("glance_picture", &[&count.to_string()]), [timeline::picture(&watch.timeline)])
+        folded(
+            &words::with("glance_picture", &[&count.to_string()]),
+            [timeline::picture(&watch.timeline)],
+        )
     })
 }
 
@@ -109,17 +112,22 @@ fn logs(watch: &Watch) -> Logs {
 }
 
 fn of_logs(watch: &Watch) -> Part {
-    let numbers =
-        |key: &str, proven: usize, of: usize| words::with(key, &[&proven.to_string(), &of.to_string()]);
+    let numbers = |key: &str, proven: usize, of: usize| {
+        words::with(key, &[&proven.to_string(), &of.to_string()])
+    };
     let (sign, class, text) = match logs(watch) {
         Logs::NotAsked => ("?", "mark not-checked", words::word("watch_logs_not_yet")),
         Logs::Missing => ("✕", "mark fail", words::word("glance_logs_missing")),
         Logs::NotChecked { proven, of } => {
             ("?", "mark not-checked", numbers("glance_logs_not_checked", proven, of))
         }
-        Logs::Pending { proven, of } => ("i", "mark note", numbers("glance_logs_pending", proven, of)),
+        Logs::Pending { proven, of } => {
+            ("i", "mark note", numbers("glance_logs_pending", proven, of))
+        }
         Logs::Proven { of: 1 } => ("✓", "mark pass", words::word("glance_logs_proven_one")),
-        Logs::Proven { of } => ("✓", "mark pass", words::with("glance_logs_proven", &[&of.to_string()])),
+        Logs::Proven { of } => {
+            ("✓", "mark pass", words::with("glance_logs_proven", &[&of.to_string()]))
+        }
     };
     item(sign, class, &text)
 }

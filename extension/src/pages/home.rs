@@ -1,4 +1,5 @@
-//! The check-up of a home: what it said about itself over the local network, each line with what to do; and how it is asked.
+//! The check-up of a home: what it said about itself over the local network, each line with what to
+//! do; and how it is asked.
 //!
 //! Whose home stands behind the `#`.
 
@@ -7,8 +8,8 @@ use std::rc::Rc;
 use doorlight::address::Address;
 use doorlight::time::Timestamp;
 
-use crate::message::{HomeStatus, Request, Status};
-use crate::settings::LocalHome;
+use crate::protocol::{HomeStatus, Request, Status};
+use doorlight_guard::settings::LocalHome;
 
 use super::background::{ask, trouble_in_words};
 use super::button::{Look, button, row};
@@ -28,7 +29,7 @@ pub async fn show() {
 }
 
 async fn load(address: &Address) {
-    match ask::<Status>(&Request::Status { url: format!("https://{address}/") }).await {
+    match ask::<Status>(&Request::Status { url: format!("https://{address}/"), tab: None }).await {
         Ok(status) => show_status(address, &status),
         Err(unanswered) => said::say(&unanswered.in_words()),
     }
@@ -58,7 +59,8 @@ fn show_status(address: &Address, status: &Status) {
         part("h1").attr("id", "heading").attr("tabindex", "-1").text(&words::word("home_title")),
         part("p").class("whose").child(part("bdi").class("host").text(address.host.as_str())),
     ];
-    parts.extend(status.trouble.as_ref().map(|one| paragraph(&trouble_in_words(one)).class("note")));
+    parts
+        .extend(status.trouble.as_ref().map(|one| paragraph(&trouble_in_words(one)).class("note")));
     if home.local.is_none() {
         parts.push(paragraph(&words::word("home_why")).class("lead"));
         parts.push(form(address, home, &then));
@@ -72,15 +74,15 @@ fn show_status(address: &Address, status: &Status) {
             .then(" ")
             .then(&words::word("home_light")),
     );
-    parts.extend(
-        home.trouble
-            .as_ref()
-            .map(|trouble| part("p").class("note").attr("role", "alert").text(&trouble_in_words(trouble))),
-    );
+    parts.extend(home.trouble.as_ref().map(|trouble| {
+        part("p").class("note").attr("role", "alert").text(&trouble_in_words(trouble))
+    }));
     parts.extend(own_certificate(home));
     parts.extend(again_button(address, home, &then));
     let version = home.check_up.as_ref().and_then(|check_up| check_up.version.as_ref());
-    parts.extend(version.map(|version| paragraph(&words::with("home_version", &[&version.to_string()]))));
+    parts.extend(
+        version.map(|version| paragraph(&words::with("home_version", &[&version.to_string()]))),
+    );
     parts.push(paragraph(&when(home)).class("hint"));
     parts.extend(check_up::blocked(address, home, &then));
     parts.extend(check_up::lines(status, home));
@@ -113,8 +115,9 @@ fn when(home: &HomeStatus) -> String {
     }
 }
 
-/// A home that answers over https, and whose certificate there is none that the browser knows. Firefox's exception is for that one alone, and a WebSocket of ours goes by
-/// it too; in Chromium one of a worker does not (measured).
+/// A home that answers over https, and whose certificate there is none that the browser knows.
+/// Firefox's exception is for that one alone, and a WebSocket of ours goes by it too; in Chromium
+/// one of a worker does not (measured).
 fn own_certificate(home: &HomeStatus) -> Option<Part> {
     let place = home.local.as_deref().filter(|place| place.starts_with("https://"))?;
     home.trouble.as_ref().filter(|trouble| trouble.code == "home-unreachable")?;
@@ -122,12 +125,17 @@ fn own_certificate(home: &HomeStatus) -> Option<Part> {
     if !browser::is_firefox() {
         return Some(hint.text(&words::word("home_https_chromium")));
     }
-    let open = part("a").attr("href", place).attr("target", "_blank").attr("rel", "noreferrer").text(place);
+    let open = part("a")
+        .attr("href", place)
+        .attr("target", "_blank")
+        .attr("rel", "noreferrer")
+        .text(place);
     Some(hint.text(&words::word("home_https_firefox")).then(" ").child(open))
 }
 
 fn form(address: &Address, home: &HomeStatus, then: &Then) -> Part {
-    let place = field("home-place", &words::word("home_place_label"), &words::word("home_place_hint"));
+    let place =
+        field("home-place", &words::word("home_place_label"), &words::word("home_place_hint"));
     place.input.set("value", home.local.as_deref().unwrap_or(USUAL_PLACE));
     let hint = if home.has_token { "home_token_hint_has" } else { "home_token_hint" };
     let token = field("home-token", &words::word("home_token_label"), &words::word(hint));
@@ -145,8 +153,8 @@ fn form(address: &Address, home: &HomeStatus, then: &Then) -> Part {
     let go = button(&words::word("home_ask_first"), Look::First, move || {
         let keeps_token = keeps.is_checked();
         // The browser's question has to be put inside the click.
-        let asked =
-            LocalHome::place(&fields.0.value(), &whose.host).map(|place| permission::ask_for_place(&place));
+        let asked = LocalHome::place(&fields.0.value(), &whose.host)
+            .map(|place| permission::ask_for_place(&place));
         let (fields, whose, then) = (fields.clone(), whose.clone(), then.clone());
         async move {
             let (place, token) = &fields;
@@ -157,12 +165,14 @@ fn form(address: &Address, home: &HomeStatus, then: &Then) -> Part {
                     Ok(true) => set(&whose, &fields, keeps_token, before, &then).await,
                     Ok(false) => said::say(&words::word("permission_denied")),
                     Err(error) => {
-                        place.complain(&words::with("permission_failed", &[&browser::reason(&error)]));
+                        place.complain(&words::with(
+                            "permission_failed",
+                            &[&browser::reason(&error)],
+                        ));
                     }
                 },
-                Err(error) => {
-                    place.complain(&words::word(&format!("trouble_{}", error.code().replace('-', "_"))))
-                }
+                Err(error) => place
+                    .complain(&words::word(&format!("trouble_{}", error.code().replace('-', "_")))),
             }
         }
     });
@@ -276,7 +286,9 @@ fn forget_button(address: &Address, then: &Then) -> Part {
             }
         }
     });
-    part("div").child(paragraph(&words::word("home_forget_means")).class("hint")).child(row([forget]))
+    part("div")
+        .child(paragraph(&words::word("home_forget_means")).class("hint"))
+        .child(row([forget]))
 }
 
 fn print_button() -> Part {

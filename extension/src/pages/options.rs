@@ -3,17 +3,19 @@
 use doorlight::address::Address;
 use doorlight::site::{Entered, Event, EventKind, KeyHabit, Origin, Pin, SiteRecord};
 
-use crate::journal::Entry;
-use crate::message::{Exported, Overview, Request, Status};
-use crate::settings::{MAX_REUSE_MINUTES, Settings};
+use crate::protocol::{Exported, Overview, Request, Status};
+use doorlight_guard::journal::Entry;
+use doorlight_guard::settings::{MAX_REUSE_MINUTES, Settings};
 
 use super::background::{ask, save, say_outcome, trouble_in_words};
 use super::button::{Look, button, row};
 use super::confirm::{self, Then};
 use super::dom::{self, Part, by_id, folded, paragraph, part};
 use super::field::field;
+use super::import::import;
 use super::{
-    browser, certificate, check_up, clock, file, gate, permission, place, said, sign, sources, watch, words,
+    browser, certificate, check_up, cleaning, clock, file, gate, permission, place, said, sign,
+    sources, watch, words,
 };
 
 /// The most entries of the journal that are shown.
@@ -32,8 +34,10 @@ async fn refresh(focus: &str) {
     match ask::<Overview>(&Request::Overview).await {
         Ok(overview) => fill(&overview, focus),
         Err(unanswered) => {
-            by_id("page")
-                .fill([part("h1").text(&words::word("options_title")), paragraph(&unanswered.in_words())]);
+            by_id("page").fill([
+                part("h1").text(&words::word("options_title")),
+                paragraph(&unanswered.in_words()),
+            ]);
         }
     }
 }
@@ -85,7 +89,7 @@ fn trouble(overview: &Overview) -> Option<Part> {
                 .child(part("h2").text(&words::word("aside_title")))
                 .child(paragraph(&trouble_in_words(trouble)))
                 .child(paragraph(&words::word("aside_text")))
-                .child(row([import_button()]))
+                .child(import_button())
                 .child(folded(
                     &words::word("afresh_title"),
                     [paragraph(&words::word("afresh_text")), row([afresh])],
@@ -95,8 +99,9 @@ fn trouble(overview: &Overview) -> Option<Part> {
     if let Some(trouble) = trouble {
         return Some(paragraph(&trouble_in_words(trouble)).class("note").attr("role", "alert"));
     }
-    (overview.kept_aside > 0)
-        .then(|| paragraph(&words::with("aside_note", &[&overview.kept_aside.to_string()])).class("note"))
+    (overview.kept_aside > 0).then(|| {
+        paragraph(&words::with("aside_note", &[&overview.kept_aside.to_string()])).class("note")
+    })
 }
 
 fn sites(overview: &Overview) -> Part {
@@ -107,7 +112,8 @@ fn sites(overview: &Overview) -> Part {
     if overview.sites.is_empty() {
         list = list.child(paragraph(&words::word("sites_none")));
     }
-    let shown = overview.sites.iter().filter_map(|status| Some(site(status.address.as_ref()?, status)));
+    let shown =
+        overview.sites.iter().filter_map(|status| Some(site(status.address.as_ref()?, status)));
     list.children(shown).child(row([add]))
 }
 
@@ -120,15 +126,20 @@ fn site(address: &Address, status: &Status) -> Part {
     let mut whole = part("article")
         .class(&format!("card site {}", status.light.as_str()))
         .attr("aria-labelledby", &id)
-        .child(part("div").class("site-head").child(heading).child(sign::label(status.light.as_str())));
+        .child(
+            part("div").class("site-head").child(heading).child(sign::label(status.light.as_str())),
+        );
     whole = match &status.report {
-        Some(report) => {
-            whole.child(part("p").class("hint").text(&words::with("site_checked", &[&clock::ago(report.at)])))
-        }
+        Some(report) => whole.child(
+            part("p").class("hint").text(&words::with("site_checked", &[&clock::ago(report.at)])),
+        ),
         None => whole.child(paragraph(&words::word("site_not_checked")).class("hint")),
     };
     if let Some(trouble) = &status.trouble {
         whole = whole.child(paragraph(&trouble_in_words(trouble)).class("note"));
+    }
+    if status.should_clean {
+        whole = whole.child(cleaning::note(address, &then(&id)));
     }
     if !status.has_permission {
         whole = whole
@@ -157,8 +168,10 @@ fn site(address: &Address, status: &Status) -> Part {
         "site_remove",
         [paragraph(&words::word("site_remove_text")), row([remove_button(address)])],
     );
-    let buttons =
-        [Some(again_button(address, &id)), status.report.as_ref().map(|_| gate::export_button(address))];
+    let buttons = [
+        Some(again_button(address, &id)),
+        status.report.as_ref().map(|_| gate::export_button(address)),
+    ];
     whole.child(enter).child(remove).child(row(buttons.into_iter().flatten()))
 }
 
@@ -216,7 +229,9 @@ fn give_button(address: &Address) -> Part {
             match given.await {
                 Ok(true) => refresh(&id).await,
                 Ok(false) => said::say(&words::word("permission_denied")),
-                Err(error) => said::say(&words::with("permission_failed", &[&browser::reason(&error)])),
+                Err(error) => {
+                    said::say(&words::with("permission_failed", &[&browser::reason(&error)]))
+                }
             }
         }
     })
@@ -227,12 +242,16 @@ fn remove_button(address: &Address) -> Part {
     button(&words::with("site_remove_button", &[&address.to_string()]), Look::Plain, move || {
         let address = address.clone();
         async move {
-            let overview = match ask::<Overview>(&Request::Unguard { address: address.clone() }).await {
-                Ok(overview) => overview,
-                Err(unanswered) => return said::say(&unanswered.in_words()),
-            };
+            let overview =
+                match ask::<Overview>(&Request::Unguard { address: address.clone() }).await {
+                    Ok(overview) => overview,
+                    Err(unanswered) => return said::say(&unanswered.in_words()),
+                };
             fill(&overview, "sites");
-            say_outcome(overview.trouble.as_ref(), &words::with("site_removed", &[&address.to_string()]));
+            say_outcome(
+                overview.trouble.as_ref(),
+                &words::with("site_removed", &[&address.to_string()]),
+            );
         }
     })
 }
@@ -274,8 +293,9 @@ fn one_pin(address: &Address, pin: &Pin) -> Part {
     if pin.doubted {
         whole = whole.child(paragraph(&words::word("pin_doubted")).class("note"));
     }
-    let digits =
-        part("dl").class("certificate").child(certificate::copyable(&words::word("certificate_pin"), &spki));
+    let digits = part("dl")
+        .class("certificate")
+        .child(certificate::copyable(&words::word("certificate_pin"), &spki));
     whole.child(folded(&words::word("pin_details"), [digits, row([remove])]))
 }
 
@@ -337,19 +357,23 @@ fn storing() -> sources::Store {
 
 fn reuse(now: &Settings) -> Part {
     let field = field("reuse", &words::word("reuse_label"), &words::word("reuse_hint"));
-    for (name, value) in [("type", "number"), ("min", "1"), ("step", "1"), ("inputmode", "numeric")] {
+    for (name, value) in [("type", "number"), ("min", "1"), ("step", "1"), ("inputmode", "numeric")]
+    {
         field.input.set(name, value);
     }
     field.input.set("max", &MAX_REUSE_MINUTES.to_string());
     field.input.set("value", &now.reuse_minutes.to_string());
     let (asked, now) = (field.clone(), now.clone());
     let save = button(&words::word("save_button"), Look::Plain, move || {
-        let minutes = asked.value().parse().ok().filter(|minutes| (1..=MAX_REUSE_MINUTES).contains(minutes));
+        let minutes =
+            asked.value().parse().ok().filter(|minutes| (1..=MAX_REUSE_MINUTES).contains(minutes));
         let (field, now) = (asked.clone(), now.clone());
         async move {
             match minutes {
                 Some(reuse_minutes) => store(Settings { reuse_minutes, ..now }, "saved").await,
-                None => field.complain(&words::with("reuse_wrong", &[&MAX_REUSE_MINUTES.to_string()])),
+                None => {
+                    field.complain(&words::with("reuse_wrong", &[&MAX_REUSE_MINUTES.to_string()]))
+                }
             }
         }
     });
@@ -367,8 +391,11 @@ fn strictness(now: &Settings) -> Part {
 
 fn own_roots(now: &Settings) -> Part {
     let count = now.roots.matches("-----BEGIN CERTIFICATE-----").count();
-    let state =
-        if count == 0 { words::word("roots_none") } else { words::with("roots_some", &[&count.to_string()]) };
+    let state = if count == 0 {
+        words::word("roots_none")
+    } else {
+        words::with("roots_some", &[&count.to_string()])
+    };
     let (adding, removing) = (now.clone(), now.clone());
     let choose = file::choose(&words::word("roots_choose"), ".pem,.crt,.cer", move |roots| {
         store(Settings { roots, ..adding.clone() }, "saved")
@@ -386,9 +413,10 @@ fn own_log_list(now: &Settings, overview: &Overview) -> Part {
     let published = published.unwrap_or_else(|| words::word("log_list_undated"));
     let key = if now.log_list.is_empty() { "log_list_shipped" } else { "log_list_own" };
     let (adding, removing) = (now.clone(), now.clone());
-    let choose = file::choose(&words::word("log_list_choose"), ".json,application/json", move |log_list| {
-        store(Settings { log_list, ..adding.clone() }, "saved")
-    });
+    let choose =
+        file::choose(&words::word("log_list_choose"), ".json,application/json", move |log_list| {
+            store(Settings { log_list, ..adding.clone() }, "saved")
+        });
     let remove = (!now.log_list.is_empty()).then(|| {
         button(&words::word("log_list_remove"), Look::Plain, move || {
             store(Settings { log_list: String::new(), ..removing.clone() }, "saved")
@@ -400,10 +428,11 @@ fn own_log_list(now: &Settings, overview: &Overview) -> Part {
 fn own_advisories(now: &Settings, overview: &Overview) -> Part {
     let published = overview.advisories_published.map(clock::day).unwrap_or_default();
     let (adding, removing) = (now.clone(), now.clone());
-    let choose =
-        file::choose(&words::word("advisories_choose"), ".json,application/json", move |advisories| {
-            store(Settings { advisories, ..adding.clone() }, "saved")
-        });
+    let choose = file::choose(
+        &words::word("advisories_choose"),
+        ".json,application/json",
+        move |advisories| store(Settings { advisories, ..adding.clone() }, "saved"),
+    );
     let remove = (!now.advisories.is_empty()).then(|| {
         button(&words::word("log_list_remove"), Look::Plain, move || {
             store(Settings { advisories: String::new(), ..removing.clone() }, "saved")
@@ -436,13 +465,12 @@ fn pins_as_file() -> Part {
     });
     section("file", "file_title")
         .child(paragraph(&words::word("file_text")))
-        .child(row([export, import_button()]))
+        .child(row([export]))
+        .child(import_button())
 }
 
 fn import_button() -> Part {
-    file::choose(&words::word("import_button"), ".json,application/json", |json| async move {
-        change(Request::ImportPins { json }, "sites", "imported").await;
-    })
+    import(|json| change(Request::ImportPins { json }, "sites", "imported"))
 }
 
 fn journal(entries: &[Entry]) -> Part {
@@ -473,7 +501,10 @@ fn entry(one: &Entry) -> Part {
 
 fn about(overview: &Overview) -> Part {
     let item = |key: &str| part("li").text(&words::word(key));
-    let mut permissions = vec![item("about_host"), item("about_storage")];
+    let mut permissions = vec![item("about_host"), item("about_rules"), item("about_storage")];
+    if !browser::is_firefox() {
+        permissions.push(item("about_cookies"));
+    }
     if overview.capture == "chromium-debugger" {
         permissions.push(item("about_debugger"));
     }

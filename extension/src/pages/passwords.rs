@@ -1,7 +1,9 @@
-//! How good a password is, and a new one. What is typed goes to the rating on this very page and nowhere else: no message to the background
-//! carries it, nothing is stored, and the page's own policy (`static/passwords.html`) keeps it from asking any server.
+//! How good a password is, and a new one. What is typed goes to the rating on this very page and
+//! nowhere else: no message to the background carries it, nothing is stored, and the page's own
+//! policy (`static/passwords.html`) keeps it from asking any server.
 //!
-//! Rating and drawing are a module of their own (`passwords/`), which only `static/passwords.js` loads, before this page is shown.
+//! Rating and drawing are a module of their own (`passwords/`), which only `static/passwords.js`
+//! loads, before this page is shown.
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
@@ -12,7 +14,7 @@ use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlInputElement;
 
-use crate::message::{Overview, Request};
+use crate::protocol::{Overview, Request};
 
 use super::background::ask;
 use super::button::{Look, button, row};
@@ -21,7 +23,8 @@ use super::dom::{Part, by_id, paragraph, part};
 use super::field::{Field, field};
 use super::{browser, said, words};
 
-/// How long nothing has to be typed before the password is rated: on every key would be before people have finished, and a long one takes a while.
+/// How long nothing has to be typed before the password is rated: on every key would be before
+/// people have finished, and a long one takes a while.
 const PAUSE: Duration = Duration::from_millis(350);
 
 /// What is shorter is in too many passwords by chance.
@@ -66,7 +69,8 @@ struct Made {
     bits: f64,
 }
 
-/// What a new password is made of. The limits are those of `passwords/src/generator.rs`, which has the last word.
+/// What a new password is made of. The limits are those of `passwords/src/generator.rs`, which has
+/// the last word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Words,
@@ -134,9 +138,11 @@ fn section(id: &str, name: &str) -> Part {
 }
 
 fn check(hosts: &Rc<RefCell<Vec<String>>>) -> Part {
-    let password = field("password", &words::word("passwords_field"), &words::word("passwords_field_hint"));
+    let password =
+        field("password", &words::word("passwords_field"), &words::word("passwords_field_hint"));
     password.input.set("type", "password");
-    let known = field("known", &words::word("passwords_known"), &words::word("passwords_known_hint"));
+    let known =
+        field("known", &words::word("passwords_known"), &words::word("passwords_known_hint"));
     let rating = part("div").attr("id", "rating");
     // Read out instead of the whole card.
     let strength = part("p").attr("id", "strength").class("unseen").attr("role", "status");
@@ -153,7 +159,9 @@ fn check(hosts: &Rc<RefCell<Vec<String>>>) -> Part {
                 gloo_timers::future::sleep(PAUSE).await;
                 if turn.get() == own {
                     let known = known_words(&known.value(), &hosts.borrow());
-                    rating.fill(password.as_input().map(|input| rated(&input, known)).unwrap_or_default());
+                    rating.fill(
+                        password.as_input().map(|input| rated(&input, known)).unwrap_or_default(),
+                    );
                 }
             });
         }
@@ -172,7 +180,8 @@ fn check(hosts: &Rc<RefCell<Vec<String>>>) -> Part {
 
 /// Shows what was typed, or hides it. Its own words say which.
 fn toggle(input: &Part) -> Part {
-    let shown = part("button").attr("type", "button").class("button").attr("aria-controls", "password");
+    let shown =
+        part("button").attr("type", "button").class("button").attr("aria-controls", "password");
     let (handle, input) = (shown.clone().text(&words::word("passwords_show")), input.clone());
     shown.on("click", move |_| {
         let is_hidden = input.get("type").as_deref() == Some("password");
@@ -181,14 +190,17 @@ fn toggle(input: &Part) -> Part {
     })
 }
 
-/// What others know, in pieces: what was typed, and the names of the homes, each whole and in its parts.
+/// What others know, in pieces: what was typed, and the names of the homes, each whole and in its
+/// parts.
 fn known_words(typed: &str, hosts: &[String]) -> Vec<String> {
     let whole = typed
         .split(|letter: char| letter.is_whitespace() || letter == ',')
         .chain(hosts.iter().map(String::as_str));
     let mut known: Vec<String> = Vec::new();
     for one in whole {
-        for piece in core::iter::once(one).chain(one.split(|letter: char| !letter.is_alphanumeric())) {
+        for piece in
+            core::iter::once(one).chain(one.split(|letter: char| !letter.is_alphanumeric()))
+        {
             if piece.chars().count() >= MIN_KNOWN && !known.iter().any(|had| had == piece) {
                 known.push(piece.to_owned());
             }
@@ -204,10 +216,13 @@ fn rated(input: &HtmlInputElement, known: Vec<String>) -> Vec<Part> {
         by_id("strength").set_text("");
         return Vec::new();
     }
-    let read = |json: String| serde_json::from_str::<Rating>(&json).map_err(|error| error.to_string());
+    let read =
+        |json: String| serde_json::from_str::<Rating>(&json).map_err(|error| error.to_string());
     match rate(&password, known).map_err(|error| browser::reason(&error)).and_then(read) {
         Ok(rating) => verdict(&rating),
-        Err(reason) => vec![paragraph(&words::with("passwords_not_rated", &[&reason])).class("note")],
+        Err(reason) => {
+            vec![paragraph(&words::with("passwords_not_rated", &[&reason])).class("note")]
+        }
     }
 }
 
@@ -220,7 +235,8 @@ fn verdict(rating: &Rating) -> Vec<Part> {
     let name = words::word(&format!("passwords_score_{}", rating.score));
     let meaning = words::word(&format!("passwords_score_{}_text", rating.score));
     let warning = rating.warning.as_ref().and_then(|code| advice("warning", code));
-    by_id("strength").set_text(&format!("{name}. {meaning} {}", warning.as_deref().unwrap_or_default()));
+    by_id("strength")
+        .set_text(&format!("{name}. {meaning} {}", warning.as_deref().unwrap_or_default()));
     let mut parts = vec![
         part("p").class("strength").child(part("strong").text(&name)).child(meter(rating.score)),
         paragraph(&meaning),
@@ -254,7 +270,8 @@ fn verdict(rating: &Rating) -> Vec<Part> {
     vec![part("div").class(&format!("card {colour}")).children(parts)]
 }
 
-/// Four bars, as many of them full as the score says. The word beside it says the same to who cannot see them.
+/// Four bars, as many of them full as the score says. The word beside it says the same to who
+/// cannot see them.
 fn meter(score: u8) -> Part {
     let bar = |at| part("span").class(if at < score { "full" } else { "" });
     part("span").class("meter").attr("aria-hidden", "true").children((0..4).map(bar))
@@ -304,7 +321,9 @@ fn in_words(span: Span, is_at_least: bool) -> String {
         Span::UnderASecond => return words::word("passwords_time_none"),
         Span::Centuries => return words::word("passwords_time_centuries"),
         Span::Some(unit, 1) => words::word(&format!("passwords_time_{unit}")),
-        Span::Some(unit, count) => words::with(&format!("passwords_time_{unit}s"), &[&count.to_string()]),
+        Span::Some(unit, count) => {
+            words::with(&format!("passwords_time_{unit}s"), &[&count.to_string()])
+        }
     };
     if is_at_least { words::with("passwords_time_more", &[&text]) } else { text }
 }
@@ -357,7 +376,9 @@ fn maker() -> Part {
         .child(count.whole)
         .child(row([make]))
         .child(made)
-        .child(paragraph(&words::word("passwords_words_source")).class("hint").then(" ").child(source))
+        .child(
+            paragraph(&words::word("passwords_words_source")).class("hint").then(" ").child(source),
+        )
 }
 
 /// Puts the limits of this kind to the field, and what is offered into it.
@@ -379,16 +400,22 @@ fn limits(kind: Kind) -> String {
 
 fn make(kind: Kind, count: &Field, shown: &Part) {
     let (least, _, most) = kind.counts();
-    let Some(wanted) = count.value().parse().ok().filter(|wanted| (least..=most).contains(wanted)) else {
+    let Some(wanted) = count.value().parse().ok().filter(|wanted| (least..=most).contains(wanted))
+    else {
         shown.fill([]);
-        return count
-            .complain(&words::with("passwords_count_wrong", &[&least.to_string(), &most.to_string()]));
+        return count.complain(&words::with(
+            "passwords_count_wrong",
+            &[&least.to_string(), &most.to_string()],
+        ));
     };
     count.forgive();
-    let read = |json: String| serde_json::from_str::<Made>(&json).map_err(|error| error.to_string());
+    let read =
+        |json: String| serde_json::from_str::<Made>(&json).map_err(|error| error.to_string());
     match generate(kind.as_str(), wanted).map_err(|error| browser::reason(&error)).and_then(read) {
         Ok(made) => shown.fill([new(&made)]),
-        Err(reason) => shown.fill([paragraph(&words::with("passwords_not_made", &[&reason])).class("note")]),
+        Err(reason) => {
+            shown.fill([paragraph(&words::with("passwords_not_made", &[&reason])).class("note")])
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use doorlight::address::Address;
 
-use crate::message::{Request, Status};
+use crate::protocol::{Request, Status};
 
 use super::background::{ask, trouble_in_words};
 use super::button::{Look, button, row};
@@ -35,6 +35,9 @@ pub fn way_past(address: &Address, sha256: Option<String>, then: &Then) -> Part 
         }
     });
     let field = field.enter_clicks(&go);
-    folded(&words::word("past_title"), [paragraph(&words::word("past_text")), field.whole, row([go])])
-        .class("past-fold")
+    folded(
+        &words::word("past_title"),
+        [paragraph(&words::word("past_text")), field.whole, row([go])],
+    )
+    .class("past-fold")
 }

@@ -4,14 +4,18 @@ use doorlight::address::Host;
 use doorlight::home_assistant::local::LocalAddress;
 use wasm_bindgen::JsValue;
 
-use crate::pattern;
-use crate::settings::LocalHome;
+use crate::browser::pattern;
+use doorlight_guard::settings::LocalHome;
 
 use super::browser;
 
 fn of_host(host: &Host) -> JsValue {
-    let origins = pattern::guarding(host, browser::is_firefox());
-    browser::value(&serde_json::json!({ "origins": origins }))
+    let is_firefox = browser::is_firefox();
+    let origins = pattern::guarding(host, is_firefox);
+    // Chromium's rules miss some sockets, and the first request of a start; with this these go
+    // without cookies.
+    let permissions: &[&str] = if is_firefox { &[] } else { &["contentSettings"] };
+    browser::value(&serde_json::json!({ "origins": origins, "permissions": permissions }))
 }
 
 /// Asks for the host. Has to be called inside a click: the question is put before this returns.
@@ -27,5 +31,7 @@ pub fn ask_for_place(place: &LocalAddress) -> impl Future<Output = Result<bool, 
 
 /// Asks to clear what sites have stored. Has to be called inside a click.
 pub fn ask_to_clear() -> impl Future<Output = Result<bool, JsValue>> + use<> {
-    browser::request_permissions(&browser::value(&serde_json::json!({ "permissions": ["browsingData"] })))
+    browser::request_permissions(&browser::value(
+        &serde_json::json!({ "permissions": ["browsingData"] }),
+    ))
 }

@@ -1,5 +1,6 @@
 //! Where this page is, and where it leads.
 
+use wasm_bindgen::prelude::*;
 use web_sys::{Location, Url};
 
 fn location() -> Option<Location> {
@@ -25,6 +26,20 @@ pub fn replace_by(url: &str) {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = doorlightGoOn)]
+    fn go_on_as_it_came(url: &str) -> Result<(), JsValue>;
+}
+
+/// Goes on from the gate page as it came there, which may have been by another site's link:
+/// `static/gate.js`.
+pub fn go_on(url: &str) {
+    if url.starts_with("https://") {
+        let _ = go_on_as_it_came(url);
+    }
+}
+
 /// Loads this page afresh.
 pub fn reload() {
     if let Some(location) = location() {
@@ -35,9 +50,4 @@ pub fn reload() {
 /// The host of an address with its port, in ASCII; empty where it has none.
 pub fn host_of(url: &str) -> String {
     Url::new(url).map(|url| url.host()).unwrap_or_default()
-}
-
-/// The same address over HTTPS; `None` where it is not plain `http`.
-pub fn over_https(url: &str) -> Option<String> {
-    url.strip_prefix("http://").map(|rest| format!("https://{rest}"))
 }

@@ -1,22 +1,30 @@
 //! The popup: what is true now for the page that the user is looking at.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use doorlight::address::Address;
-use doorlight::report::Report;
+use doorlight::verdict::report::Report;
 
-use crate::message::{Light, Request, Status};
+use crate::protocol::{Request, Status};
+use doorlight_guard::light::Light;
 
 use super::background::{ask, trouble_in_words};
 use super::button::{Look, button, row};
+use super::confirm::Then;
 use super::dom::{Part, by_id, folded, paragraph, part};
-use super::{browser, certificate, check_up, clock, findings, gate, glance, reason, said, sign, words};
+use super::{
+    browser, certificate, check_up, cleaning, clock, findings, gate, glance, reason, said, sign,
+    words,
+};
 
 /// Shows the page.
 pub async fn show() {
-    let url = browser::active_tab_url().await.map(wanted);
+    let tab = browser::active_tab().await;
+    let id = tab.as_ref().and_then(|tab| tab.id);
+    let url = tab.map(|tab| wanted(tab.url));
     let head = match &url {
-        Some(url) => ask::<Status>(&Request::Status { url: url.clone() }).await.map(Some),
+        Some(url) => ask::<Status>(&Request::Status { url: url.clone(), tab: id }).await.map(Some),
         None => Ok(None),
     };
     match head {
@@ -30,7 +38,8 @@ pub async fn show() {
 fn wanted(url: String) -> String {
     let gate = browser::own_url("gate.html");
     match url.strip_prefix(&gate).and_then(|rest| rest.split_once('#')) {
-        Some((_, wanted)) => wanted.to_owned(),
+        // Where it is known by https, it is led there.
+        Some((_, wanted)) => wanted.replacen("http://", "https://", 1),
         None => url,
     }
 }
@@ -48,6 +57,12 @@ fn fill_guarded(address: &Address, status: &Status) {
     let mut parts = vec![head(status.light, &address.to_string())];
     if let Some(trouble) = &status.trouble {
         parts.push(paragraph(&trouble_in_words(trouble)).class("note"));
+    }
+    // While somebody may still be in between there is no point in it.
+    if status.should_clean && !matches!(status.light, Light::Danger | Light::Exception) {
+        let url = format!("https://{address}/");
+        let then: Then = Rc::new(move |status| fill(&url, &status));
+        parts.push(cleaning::note(address, &then));
     }
     let watch = status.watch.as_deref();
     parts.extend(watch.and_then(|watch| glance::alarms(address, watch)));
@@ -74,7 +89,10 @@ fn fill_guarded(address: &Address, status: &Status) {
             match ask::<Status>(&Request::CheckAgain { address }).await {
                 Ok(status) => {
                     fill(&url, &status);
-                    said::say_briefly(&words::with("again_done", &[&sign::word(status.light.as_str())]));
+                    said::say_briefly(&words::with(
+                        "again_done",
+                        &[&sign::word(status.light.as_str())],
+                    ));
                 }
                 Err(unanswered) => said::say(&unanswered.in_words()),
             }
@@ -99,9 +117,10 @@ fn truth(status: &Status) -> Vec<String> {
         (Light::Danger, Some(report)) => {
             words::with("truth_danger", &[&when, &reason::of_danger(report).text])
         }
-        (Light::Exception, _) => {
-            words::with("truth_exception", &[&status.exception_since.map(clock::ago).unwrap_or_default()])
-        }
+        (Light::Exception, _) => words::with(
+            "truth_exception",
+            &[&status.exception_since.map(clock::ago).unwrap_or_default()],
+        ),
         (_, Some(report)) => {
             let found = reason::deciding(report).next().map(words::finding);
             words::with("truth_unchecked", &[&found.unwrap_or_default()])
@@ -113,7 +132,10 @@ fn truth(status: &Status) -> Vec<String> {
     }
     let is_old = |since| clock::now().since(since) >= Duration::from_secs(60);
     if let Some(since) = status.since.filter(|since| is_old(*since)) {
-        lines.push(words::with("truth_since", &[&sign::word(status.light.as_str()), &clock::hour(since)]));
+        lines.push(words::with(
+            "truth_since",
+            &[&sign::word(status.light.as_str()), &clock::hour(since)],
+        ));
     }
     if let Some(until) = status.open_until.filter(|_| status.light == Light::Trusted) {
         lines.push(words::with("truth_until", &[&clock::hour(until)]));
@@ -147,7 +169,8 @@ fn fill_free(address: &Address, status: &Status) {
 }
 
 fn fill_elsewhere(text: &str) {
-    let guard = button(&words::word("popup_guard_other"), Look::Plain, || open_setup(String::new()));
+    let guard =
+        button(&words::word("popup_guard_other"), Look::Plain, || open_setup(String::new()));
     let parts = vec![head(Light::NotGuarded, ""), paragraph(text), row([guard, options_button()])];
     show_parts(Light::NotGuarded, parts);
 }
@@ -187,8 +210,8 @@ fn close() {
 
 fn head(light: Light, host: &str) -> Part {
     let name = part("h1").child(part("span").class("light-word").text(&sign::word(light.as_str())));
-    let host =
-        (!host.is_empty()).then(|| part("p").class("whose").child(part("bdi").class("host").text(host)));
+    let host = (!host.is_empty())
+        .then(|| part("p").class("whose").child(part("bdi").class("host").text(host)));
     part("div")
         .class("head")
         .child(sign::picture(light.as_str()))

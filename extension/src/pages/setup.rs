@@ -1,13 +1,16 @@
-//! Guarding an address, step by step: the address, the home's key, a test that it works, and, who likes, a watch on the public logs.
+//! Guarding an address, step by step: the address, the home's key, a test that it works, and, who
+//! likes, a watch on the public logs.
 //!
-//! The address may stand behind the `#`; without one this is a first start, and the page says what Doorlight is for.
+//! The address may stand behind the `#`; without one this is a first start, and the page says what
+//! Doorlight is for.
 
 use std::rc::Rc;
 
 use doorlight::address::{Address, InvalidAddress};
-use doorlight::report::Report;
+use doorlight::verdict::report::Report;
 
-use crate::message::{Light, Overview, Request, SelfTest, SelfTestStep, Status, Watch};
+use crate::protocol::{Overview, Request, SelfTest, SelfTestStep, Status, Watch};
+use doorlight_guard::light::Light;
 
 use super::background::{ask, trouble_in_words};
 use super::button::{Look, button, row};
@@ -15,8 +18,8 @@ use super::confirm::Then;
 use super::dom::{Part, by_id, folded, paragraph, part, title};
 use super::field::{Field, field};
 use super::{
-    browser, certificate, clock, confirm, consent, findings, permission, place, reason, said, sign, watch,
-    words,
+    browser, certificate, cleaning, clock, confirm, consent, findings, permission, place, reason,
+    said, sign, watch, words,
 };
 
 /// How the background says that it has to use the browser's debugger.
@@ -31,20 +34,24 @@ pub async fn show() {
 
 /// Step 1: which address.
 fn show_address(prefilled: &str, has_bar: bool) {
-    let field = field("address", &words::word("setup_address_label"), &words::word("setup_address_hint"));
+    let field =
+        field("address", &words::word("setup_address_label"), &words::word("setup_address_hint"));
     field.input.set("value", prefilled);
     field.input.set("inputmode", "url");
     let asked = field.clone();
     let guard = button(&words::word("setup_guard_button"), Look::First, move || {
         // The browser wants to be asked inside the click, before anything is waited for.
-        let started = read(&asked).map(|address| (permission::ask_for_host(&address.host), address));
+        let started =
+            read(&asked).map(|address| (permission::ask_for_host(&address.host), address));
         let field = asked.clone();
         async move {
             let Some((given, address)) = started else { return };
             match given.await {
                 Ok(true) => guard(&field, address).await,
                 Ok(false) => field.complain(&words::word("setup_denied")),
-                Err(error) => field.complain(&words::with("permission_failed", &[&browser::reason(&error)])),
+                Err(error) => {
+                    field.complain(&words::with("permission_failed", &[&browser::reason(&error)]))
+                }
             }
         }
     });
@@ -57,6 +64,9 @@ fn show_address(prefilled: &str, has_bar: bool) {
     }
     parts.push(field.whole);
     parts.push(paragraph(&words::word("setup_permission_text")).class("hint"));
+    if !browser::is_firefox() {
+        parts.push(paragraph(&words::word("setup_cookies_text")).class("hint"));
+    }
     if has_bar {
         parts.push(paragraph(&words::word("setup_bar_text")).class("note"));
     }
@@ -166,7 +176,10 @@ fn show_unchecked(address: &Address, status: &Status) {
     parts.push(row([again_button(address, Look::First)]));
     parts.push(folded(
         &words::word("setup_before_title"),
-        [paragraph(&words::word("setup_before_text")), confirm::by_fingerprint(address, &then(address))],
+        [
+            paragraph(&words::word("setup_before_text")),
+            confirm::by_fingerprint(address, &then(address)),
+        ],
     ));
     parts.extend(status.report.as_ref().map(evidence));
     fill(2, &why.title, parts);
@@ -181,7 +194,10 @@ fn again_button(address: &Address, look: Look) -> Part {
             match ask::<Status>(&Request::CheckAgain { address: address.clone() }).await {
                 Ok(status) => {
                     show_status(&address, &status);
-                    said::say_briefly(&words::with("again_done", &[&sign::word(status.light.as_str())]));
+                    said::say_briefly(&words::with(
+                        "again_done",
+                        &[&sign::word(status.light.as_str())],
+                    ));
                 }
                 Err(unanswered) => said::say(&unanswered.in_words()),
             }
@@ -210,11 +226,15 @@ fn evidence(report: &Report) -> Part {
 
 /// Step 3: it is shown that it works.
 fn show_test(address: &Address) {
-    let result = part("div").attr("aria-live", "polite").child(paragraph(&words::word("selftest_running")));
+    let result =
+        part("div").attr("aria-live", "polite").child(paragraph(&words::word("selftest_running")));
     fill(
         3,
         &words::word("selftest_title"),
-        vec![paragraph(&words::with("selftest_text", &[&address.to_string()])).class("lead"), result.clone()],
+        vec![
+            paragraph(&words::with("selftest_text", &[&address.to_string()])).class("lead"),
+            result.clone(),
+        ],
     );
     let address = address.clone();
     wasm_bindgen_futures::spawn_local(async move { run_test(&address, &result).await });
@@ -224,13 +244,30 @@ async fn run_test(address: &Address, result: &Part) {
     match ask::<SelfTest>(&Request::SelfTest { address: address.clone() }).await {
         Ok(test) => result.fill(tested(address, &test)),
         Err(unanswered) => {
-            result.fill([paragraph(&unanswered.in_words()).class("note"), row([test_button(address)])]);
+            result.fill([
+                paragraph(&unanswered.in_words()).class("note"),
+                row([test_button(address)]),
+            ]);
         }
     }
 }
 
 fn tested(address: &Address, test: &SelfTest) -> Vec<Part> {
-    let mut parts = vec![part("ul").class("findings steps-done").children(test.steps.iter().map(step))];
+    let mut parts =
+        vec![part("ul").class("findings steps-done").children(test.steps.iter().map(step))];
+    if !test.workers.is_empty() {
+        let workers = test.workers.iter().map(|url| part("li").child(part("code").text(url)));
+        parts.push(
+            part("div")
+                .class("note")
+                .child(paragraph(&words::word("selftest_workers")))
+                .child(part("ul").children(workers))
+                .child(row([cleaning::clear_button(address)])),
+        );
+    }
+    if test.blocks_cookies == Some(false) {
+        parts.push(paragraph(&words::word("selftest_cookies")).class("note"));
+    }
     if !test.steps.is_empty() && test.steps.iter().all(|step| step.works) {
         parts.push(
             part("div")
@@ -251,7 +288,9 @@ fn next_button(address: &Address) -> Part {
     button(&words::word("setup_next"), Look::First, move || {
         let address = address.clone();
         async move {
-            let status = ask::<Status>(&Request::Status { url: format!("https://{address}/") }).await;
+            let status =
+                ask::<Status>(&Request::Status { url: format!("https://{address}/"), tab: None })
+                    .await;
             match status.ok().and_then(|status| status.watch) {
                 Some(watch) if !consent::is_any(watch.consent) => show_offer(&address, &watch),
                 _ => show_done(&address, None),
@@ -278,7 +317,9 @@ fn show_offer(address: &Address, offered: &Watch) {
             }
             let all = |consent| sources.iter().fold(consent, |consent, one| one.put(consent, true));
             match consent::store(&address, all).await {
-                Ok(Overview { trouble: Some(trouble), .. }) => said::say(&trouble_in_words(&trouble)),
+                Ok(Overview { trouble: Some(trouble), .. }) => {
+                    said::say(&trouble_in_words(&trouble))
+                }
                 Ok(_) => {
                     // The first look goes on by itself; nobody has to wait for it here.
                     wasm_bindgen_futures::spawn_local({
@@ -310,7 +351,8 @@ fn show_offer(address: &Address, offered: &Watch) {
 }
 
 fn show_done(address: &Address, watched: Option<&str>) {
-    let mut card = part("div").class("card good").child(paragraph(&words::word("selftest_done_text")));
+    let mut card =
+        part("div").class("card good").child(paragraph(&words::word("selftest_done_text")));
     if let Some(watched) = watched {
         card = card.child(paragraph(&words::word(watched)));
     }
@@ -318,14 +360,24 @@ fn show_done(address: &Address, watched: Option<&str>) {
         .class("button first")
         .link(&format!("https://{address}/"))
         .text(&words::word("selftest_open"));
-    let parts =
-        vec![card.child(paragraph(&words::word("selftest_backup_text"))), row([open, options_button()])];
+    let clean = folded(
+        &words::word("clear_title"),
+        [paragraph(&words::word("clear_setup_text")), row([cleaning::clear_button(address)])],
+    );
+    let parts = vec![
+        card.child(paragraph(&words::word("selftest_backup_text"))),
+        row([open, options_button()]),
+        clean,
+    ];
     fill(4, &words::word("selftest_done_title"), parts);
 }
 
 fn step(step: &SelfTestStep) -> Part {
-    let (sign, class, outcome) =
-        if step.works { ("✓", "mark pass", "outcome_pass") } else { ("✕", "mark fail", "outcome_fail") };
+    let (sign, class, outcome) = if step.works {
+        ("✓", "mark pass", "outcome_pass")
+    } else {
+        ("✕", "mark fail", "outcome_fail")
+    };
     let key = format!("selftest_{}", step.name.replace('-', "_"));
     let name = words::find(&key, &[]).unwrap_or_else(|| doorlight::text::printable(&step.name));
     let line = part("div")
@@ -354,7 +406,9 @@ fn fill(step: usize, name: &str, parts: Vec<Part>) {
     let steps = ["setup_step_address", "setup_step_confirm", "setup_step_test", "setup_step_watch"];
     let shown = steps.iter().zip(1..).map(|(key, number)| {
         let item = part("li")
-            .child(part("span").class("number").attr("aria-hidden", "true").text(&number.to_string()))
+            .child(
+                part("span").class("number").attr("aria-hidden", "true").text(&number.to_string()),
+            )
             .then(&words::word(key));
         match number {
             _ if number == step => item.attr("aria-current", "step"),
@@ -363,8 +417,10 @@ fn fill(step: usize, name: &str, parts: Vec<Part>) {
         }
     });
     let heading = part("h1").attr("tabindex", "-1").text(name);
-    let progress =
-        part("ol").class("progress").attr("aria-label", &words::word("setup_steps")).children(shown);
+    let progress = part("ol")
+        .class("progress")
+        .attr("aria-label", &words::word("setup_steps"))
+        .children(shown);
     let page = by_id("page");
     page.set("class", "setup");
     page.fill([progress, heading.clone()].into_iter().chain(parts));

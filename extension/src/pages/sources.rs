@@ -1,9 +1,10 @@
-//! The settings about logs and monitors that count for all addresses: how strict to be, where the list of logs comes from, and other sources than the public ones.
+//! The settings about logs and monitors that count for all addresses: how strict to be, where the
+//! list of logs comes from, and other sources than the public ones.
 
 use doorlight::text::printable;
 
-use crate::message::{Overview, Request};
-use crate::settings::Settings;
+use crate::protocol::{Overview, Request};
+use doorlight_guard::settings::Settings;
 
 use super::background::ask;
 use super::button::{Look, button, row};
@@ -11,7 +12,8 @@ use super::dom::{Part, folded, paragraph, part};
 use super::field::field;
 use super::{consent, file, said, watch, words};
 
-/// How changed settings are stored and everything shown afresh: the settings, and where the focus goes.
+/// How changed settings are stored and everything shown afresh: the settings, and where the focus
+/// goes.
 pub type Store = std::rc::Rc<dyn Fn(Settings, &'static str)>;
 
 /// All of them.
@@ -23,9 +25,16 @@ pub fn cards(now: &Settings, overview: &Overview, store: &Store) -> Vec<Part> {
 }
 
 /// A box to tick with a hint below it.
-pub fn tick(id: &str, name: &str, hint: &str, is_ticked: bool, act: impl Fn(Part) + 'static) -> Part {
+pub fn tick(
+    id: &str,
+    name: &str,
+    hint: &str,
+    is_ticked: bool,
+    act: impl Fn(Part) + 'static,
+) -> Part {
     let hint_id = format!("{id}-hint");
-    let input = part("input").attr("type", "checkbox").attr("id", id).attr("aria-describedby", &hint_id);
+    let input =
+        part("input").attr("type", "checkbox").attr("id", id).attr("aria-describedby", &hint_id);
     let input = if is_ticked { input.attr("checked", "") } else { input };
     let handle = input.clone();
     let input = input.on("click", move |_| act(handle.clone()));
@@ -47,10 +56,13 @@ fn proof(now: &Settings, store: &Store) -> Part {
     })
 }
 
-/// Without an address there is nothing to look at, and nobody has said yet which host the list comes from.
+/// Without an address there is nothing to look at, and nobody has said yet which host the list
+/// comes from.
 fn renewal(now: &Settings, overview: &Overview, store: &Store) -> Option<Part> {
-    let needs =
-        overview.sites.iter().find_map(|status| Some(status.watch.as_ref()?.needs.log_list.clone()))?;
+    let needs = overview
+        .sites
+        .iter()
+        .find_map(|status| Some(status.watch.as_ref()?.needs.log_list.clone()))?;
     let (settings, store) = (now.clone(), store.clone());
     Some(tick("renewal", "renewal_label", "renewal_hint", now.renews_log_list, move |handle| {
         let is_on = handle.is_checked();
@@ -71,7 +83,8 @@ fn renewal(now: &Settings, overview: &Overview, store: &Store) -> Option<Part> {
     }))
 }
 
-/// One's own mirrors, for whoever has them. New hosts need a new permission: the section of each address then says so.
+/// One's own mirrors, for whoever has them. New hosts need a new permission: the section of each
+/// address then says so.
 fn others(now: &Settings, store: &Store) -> Part {
     let named = |id: &str, name: &str, value: &str| {
         let field = field(id, &words::word(name), &words::word("source_hint"));
@@ -96,16 +109,21 @@ fn others(now: &Settings, store: &Store) -> Part {
             is_fine
         });
         if is_fine {
-            let [log_list_url, cert_spotter, crt_sh] = asked.each_ref().map(super::field::Field::value);
-            storing(Settings { log_list_url, cert_spotter, crt_sh, ..settings.clone() }, "sources-save");
+            let [log_list_url, cert_spotter, crt_sh] =
+                asked.each_ref().map(super::field::Field::value);
+            storing(
+                Settings { log_list_url, cert_spotter, crt_sh, ..settings.clone() },
+                "sources-save",
+            );
         }
         async {}
     });
     let (settings, storing) = (now.clone(), store.clone());
-    let choose = file::choose(&words::word("source_key_choose"), ".pem,.pub,.key", move |log_list_key| {
-        storing(Settings { log_list_key, ..settings.clone() }, "sources-save");
-        async {}
-    });
+    let choose =
+        file::choose(&words::word("source_key_choose"), ".pem,.pub,.key", move |log_list_key| {
+            storing(Settings { log_list_key, ..settings.clone() }, "sources-save");
+            async {}
+        });
     let (settings, storing) = (now.clone(), store.clone());
     let remove = (!now.log_list_key.is_empty()).then(|| {
         button(&words::word("source_key_remove"), Look::Plain, move || {
@@ -113,7 +131,11 @@ fn others(now: &Settings, store: &Store) -> Part {
             async {}
         })
     });
-    let key = words::word(if now.log_list_key.is_empty() { "source_key_shipped" } else { "source_key_own" });
+    let key = words::word(if now.log_list_key.is_empty() {
+        "source_key_shipped"
+    } else {
+        "source_key_own"
+    });
     let inside = [paragraph(&words::word("sources_text")).class("hint")]
         .into_iter()
         .chain(fields.map(|field| field.enter_clicks(&save).whole))
@@ -136,7 +158,10 @@ fn is_source(url: &str) -> bool {
         None => host.split(':').next().unwrap_or_default(),
     };
     let is_here = matches!(name, "127.0.0.1" | "::1" | "localhost");
-    is_clean && !name.is_empty() && !host.contains('@') && (scheme == "https" || scheme == "http" && is_here)
+    is_clean
+        && !name.is_empty()
+        && !host.contains('@')
+        && (scheme == "https" || scheme == "http" && is_here)
 }
 
 #[cfg(test)]

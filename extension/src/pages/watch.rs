@@ -1,9 +1,10 @@
-//! What the logs and the monitors say about an address: whom to ask, what each answered, the picture, the alarms.
+//! What the logs and the monitors say about an address: whom to ask, what each answered, the
+//! picture, the alarms.
 
 use doorlight::address::Address;
-use doorlight::watch::Looks;
+use doorlight::issuances::watch::Looks;
 
-use crate::message::{Alarm, Overview, Request, Status, Watch};
+use crate::protocol::{Alarm, Overview, Request, Status, Watch};
 
 use super::background::{Unanswered, ask, trouble_in_words};
 use super::button::{Look, button, row};
@@ -19,7 +20,8 @@ pub type After<'a> = &'a dyn Fn(&str) -> Then;
 /// The section of the options page about one address.
 pub fn section(address: &Address, watch: &Watch, after: After<'_>) -> Part {
     let id = format!("watch-{address}");
-    let heading = part("h4").attr("id", &id).attr("tabindex", "-1").text(&words::word("watch_title"));
+    let heading =
+        part("h4").attr("id", &id).attr("tabindex", "-1").text(&words::word("watch_title"));
     let (standing, others): (Vec<&Alarm>, Vec<&Alarm>) =
         watch.alarms.iter().partition(|one| alarm::stands(one));
     let mut whole = part("section")
@@ -96,13 +98,21 @@ fn switch(address: &Address, watch: &Watch, source: Source, after: After<'_>) ->
     let hint = words::word(&format!("watch_{}_hint", source.as_str()));
     let mut whole = part("div")
         .class("switch")
-        .child(part("div").class("tick").child(input).child(part("label").attr("for", &id).text(&name)))
+        .child(
+            part("div")
+                .class("tick")
+                .child(input)
+                .child(part("label").attr("for", &id).text(&name)),
+        )
         .child(part("p").attr("id", &hint_id).class("hint").text(&hint));
     if source == Source::Logs {
         whole = whole.child(
-            folded(&words::word("watch_logs_more"), [paragraph(&words::word("watch_logs_more_text"))])
-                .attr("id", &format!("{id}-more"))
-                .class("plain"),
+            folded(
+                &words::word("watch_logs_more"),
+                [paragraph(&words::word("watch_logs_more_text"))],
+            )
+            .attr("id", &format!("{id}-more"))
+            .class("plain"),
         );
     }
     whole
@@ -117,7 +127,8 @@ pub fn refused(given: Result<bool, wasm_bindgen::JsValue>) -> Option<String> {
     }
 }
 
-/// After consent was given: they are asked at once. After it was taken back: everything is shown afresh.
+/// After consent was given: they are asked at once. After it was taken back: everything is shown
+/// afresh.
 async fn settled(address: &Address, overview: Overview, is_on: bool, then: &Then) {
     if let Some(trouble) = &overview.trouble {
         return said::say(&trouble_in_words(trouble));
@@ -146,7 +157,8 @@ pub async fn audit(address: &Address) -> Result<Status, Unanswered> {
 fn allow_button(address: &Address, watch: &Watch, then: &Then) -> Part {
     let (address, missing, then) = (address.clone(), watch.missing.clone(), then.clone());
     button(&words::word("watch_allow"), Look::First, move || {
-        let (given, address, then) = (consent::ask_for_hosts(&missing), address.clone(), then.clone());
+        let (given, address, then) =
+            (consent::ask_for_hosts(&missing), address.clone(), then.clone());
         async move {
             if let Some(refusal) = refused(given.await) {
                 return said::say(&refusal);
@@ -188,10 +200,13 @@ fn asked(watch: &Watch) -> Part {
     }
     for source in [Source::CertSpotter, Source::CrtSh] {
         if source.is_in(watch.consent) {
-            let looks =
-                watch.looks.iter().find(|looks| looks.monitor.as_str().replace('-', "_") == source.as_str());
+            let looks = watch
+                .looks
+                .iter()
+                .find(|looks| looks.monitor.as_str().replace('-', "_") == source.as_str());
             list.push(
-                part("li").text(&looked(&words::word(&format!("watch_{}_name", source.as_str())), looks)),
+                part("li")
+                    .text(&looked(&words::word(&format!("watch_{}_name", source.as_str())), looks)),
             );
         }
     }
@@ -220,7 +235,8 @@ fn looked(name: &str, looks: Option<&Looks>) -> String {
     }
 }
 
-/// Leads to the section of an address: from the popup or a notification, by what stands behind the `#`.
+/// Leads to the section of an address: from the popup or a notification, by what stands behind the
+/// `#`.
 pub fn go_to(fragment: &str) {
     if fragment.starts_with("watch-") {
         let heading = by_id(fragment);

@@ -1,7 +1,9 @@
-//! A newer list from its publisher: fetched with its signature, believed where that is good and the list is not older than the one at hand.
+//! A newer list from its publisher: fetched with its signature, believed where that is good and the
+//! list is not older than the one at hand.
 //!
-//! What is kept is what came, byte for byte, so that it can be verified again at each use. An old list that is signed is a real one: whoever holds newer ones back could
-//! keep a log that has been rejected since in good standing (A15), hence the comparison with what is at hand.
+//! What is kept is what came, byte for byte, so that it can be verified again at each use. An old
+//! list that is signed is a real one: whoever holds newer ones back could keep a log that has been
+//! rejected since in good standing (A15), hence the comparison with what is at hand.
 
 use base64ct::{Base64, Encoding};
 use pki_types::SubjectPublicKeyInfoDer;
@@ -9,9 +11,9 @@ use pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
 use crate::ct::log_list::{LogList, LogListError, MAX_LIST, Provenance};
-use crate::fetch::{self, FetchError, Get, Host};
-use crate::signature::SignatureCheck;
+use crate::fetch::{self, FetchError, Get, Platform};
 use crate::time::{CLOCK_SKEW, Timestamp};
+use crate::x509::signature::SignatureCheck;
 
 /// Where Google publishes its list. Its signature lies beside it.
 pub const PUBLISHER: &str = "https://www.gstatic.com/ct/log_list/v3/log_list.json";
@@ -97,13 +99,16 @@ impl RenewalError {
 }
 
 impl Fetched {
-    /// What to ask the platform before anything of the list is believed. `None` where it cannot be signed by its key.
+    /// What to ask the platform before anything of the list is believed. `None` where it cannot be
+    /// signed by its key.
     pub fn signature_check(&self) -> Option<SignatureCheck> {
         let signature = Base64::decode_vec(&self.signature).ok()?;
         let json = self.list.as_bytes();
         match &self.key {
             None => LogList::signature_check(json, &signature),
-            Some(key) => LogList::signature_check_by(&Base64::decode_vec(key).ok()?, json, &signature),
+            Some(key) => {
+                LogList::signature_check_by(&Base64::decode_vec(key).ok()?, json, &signature)
+            }
         }
     }
 
@@ -122,7 +127,7 @@ impl Fetched {
     ///
     /// # Errors
     /// As [`Fetched::read`].
-    pub async fn verify<H: Host>(&self, host: &H) -> Result<LogList, RenewalError> {
+    pub async fn verify<H: Platform>(&self, host: &H) -> Result<LogList, RenewalError> {
         let is_signed = match self.signature_check() {
             Some(check) => host.verify(&[check]).await == [true],
             None => false,
@@ -136,19 +141,20 @@ impl Fetched {
 /// # Errors
 /// [`RenewalError::Key`].
 pub fn public_key(input: &[u8]) -> Result<Vec<u8>, RenewalError> {
-    let spki = SubjectPublicKeyInfoDer::from_pem_slice(input).map_or(input.to_vec(), |spki| spki.to_vec());
+    let spki =
+        SubjectPublicKeyInfoDer::from_pem_slice(input).map_or(input.to_vec(), |spki| spki.to_vec());
     match LogList::signature_check_by(&spki, b"", &[]) {
         Some(_) => Ok(spki),
         None => Err(RenewalError::Key),
     }
 }
 
-/// Fetches a list from `from` and believes it where it is signed by `own_key` (SubjectPublicKeyInfo in DER; the publisher's where there is none) and not
-/// older than the one `held`.
+/// Fetches a list from `from` and believes it where it is signed by `own_key` (SubjectPublicKeyInfo
+/// in DER; the publisher's where there is none) and not older than the one `held`.
 ///
 /// # Errors
 /// [`RenewalError`].
-pub async fn renew<H: Host>(
+pub async fn renew<H: Platform>(
     host: &H,
     from: &str,
     own_key: Option<&[u8]>,
@@ -162,8 +168,8 @@ pub async fn renew<H: Host>(
     let get = |url: String, max_bytes| Get { url, max_bytes, is_immutable: false };
     let list = fetch::get(host, &get(from.into(), MAX_LIST)).await?;
     let signature = fetch::get(host, &get(format!("{stem}.sig"), MAX_SIGNATURE)).await?;
-    let list =
-        String::from_utf8(list).map_err(|_| LogListError::Malformed { reason: "it is not UTF-8".into() })?;
+    let list = String::from_utf8(list)
+        .map_err(|_| LogListError::Malformed { reason: "it is not UTF-8".into() })?;
     let fetched = Fetched {
         version: VERSION,
         from: from.into(),

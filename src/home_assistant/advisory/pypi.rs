@@ -1,7 +1,10 @@
-//! What the Python Package Index tells of the weaknesses of a release (`https://pypi.org/pypi/homeassistant/VERSION/json`, the field `vulnerabilities`), taken into the table.
+//! What the Python Package Index tells of the weaknesses of a release
+//! (`https://pypi.org/pypi/homeassistant/VERSION/json`, the field `vulnerabilities`), taken into
+//! the table.
 //!
-//! It names each weakness, where to read about it and what mends it, and neither its severity nor its first version: what is new enters as high and as affecting everything before,
-//! until somebody has read it. Nothing that is in the table is changed by it.
+//! It names each weakness, where to read about it and what mends it, and neither its severity nor
+//! its first version: what is new enters as high and as affecting everything before, until somebody
+//! has read it. Nothing that is in the table is changed by it.
 
 use serde::Deserialize;
 
@@ -66,7 +69,8 @@ struct Vulnerability {
 }
 
 impl Advisories {
-    /// Takes in what the index tells of one release. The table keeps its date: one release says nothing of the others.
+    /// Takes in what the index tells of one release. The table keeps its date: one release says
+    /// nothing of the others.
     ///
     /// # Errors
     /// [`AdvisoryError`], with the table as it was.
@@ -76,7 +80,8 @@ impl Advisories {
         }
         let release: Release = serde_json::from_slice(json)
             .map_err(|error| AdvisoryError::Malformed { reason: printable(&error.to_string()) })?;
-        let learnt = release.vulnerabilities.iter().map(|one| self.take_in(one, release.info.version, now));
+        let learnt =
+            release.vulnerabilities.iter().map(|one| self.take_in(one, release.info.version, now));
         Ok(learnt.collect())
     }
 
@@ -87,9 +92,16 @@ impl Advisories {
     }
 
     fn take_in(&mut self, told: &Vulnerability, version: Version, now: Timestamp) -> Learnt {
-        let ids: Vec<String> =
-            told.aliases.iter().chain(core::iter::once(&told.id)).filter(|id| is_id(id)).cloned().collect();
-        if let Some(known) = self.advisories.iter().find(|one| one.ids.iter().any(|id| ids.contains(id))) {
+        let ids: Vec<String> = told
+            .aliases
+            .iter()
+            .chain(core::iter::once(&told.id))
+            .filter(|id| is_id(id))
+            .cloned()
+            .collect();
+        if let Some(known) =
+            self.advisories.iter().find(|one| one.ids.iter().any(|id| ids.contains(id)))
+        {
             let id = known.id().to_owned();
             return if known.affects(&version) {
                 Learnt::Known { id }
@@ -123,12 +135,17 @@ fn advisory(
     ids.dedup();
     let link = told.link.clone().filter(|link| is_link(link));
     let link = link.or_else(|| Some(format!("https://osv.dev/vulnerability/{}", ids.first()?)))?;
-    let title: String =
-        told.summary.iter().flat_map(|text| text.chars()).filter(|c| !matches!(c, '<' | '>')).collect();
+    let title: String = told
+        .summary
+        .iter()
+        .flat_map(|text| text.chars())
+        .filter(|c| !matches!(c, '<' | '>'))
+        .collect();
     let title: String = printable(title.trim()).chars().take(MAX_TEXT).collect();
     let title = if is_plain(&title) { title } else { "Its publisher gives it no name".to_owned() };
     let affected = vec![Range { from: None, before }];
-    let advisory = Advisory { ids, severity: Severity::High, title, affected, link, published: now };
+    let advisory =
+        Advisory { ids, severity: Severity::High, title, affected, link, published: now };
     check(&advisory).is_ok().then_some(advisory)
 }
 
@@ -160,7 +177,10 @@ mod tests {
         let learnt = table.learn(&release("2025.10.2", KNOWN), now()).unwrap();
         assert_eq!(
             learnt,
-            [Learnt::Differs { id: "CVE-2025-62172".into(), version: "2025.10.2".parse().unwrap() }]
+            [Learnt::Differs {
+                id: "CVE-2025-62172".into(),
+                version: "2025.10.2".parse().unwrap()
+            }]
         );
         assert_eq!(table.advisories, Advisories::shipped().unwrap().advisories);
         assert_eq!(table.published, Advisories::shipped().unwrap().published);
@@ -177,8 +197,14 @@ mod tests {
         let one = &table.advisories[0];
         assert_eq!(one.ids, ["CVE-2027-1", "GHSA-aaaa-bbbb-cccc", "PYSEC-2027-1"]);
         assert_eq!((one.severity, one.title.as_str()), (Severity::High, "A bnew/b one\\u{202e}"));
-        assert!(one.affects(&"2026.12.0".parse().unwrap()) && !one.affects(&"2026.12.1".parse().unwrap()));
-        assert_eq!(Advisories::shipped().unwrap().renew(table.to_json().as_bytes(), now()), Ok(table));
+        assert!(
+            one.affects(&"2026.12.0".parse().unwrap())
+                && !one.affects(&"2026.12.1".parse().unwrap())
+        );
+        assert_eq!(
+            Advisories::shipped().unwrap().renew(table.to_json().as_bytes(), now()),
+            Ok(table)
+        );
     }
 
     #[test]

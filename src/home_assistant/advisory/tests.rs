@@ -139,17 +139,24 @@ fn a_newer_table_takes_its_place_and_an_older_one_does_not() {
     assert_eq!(code(Timestamp::from_millis(at_hand.published.millis() - 1)), "advisories-older");
     assert_eq!(code(now.plus(CLOCK_SKEW).plus(DAY)), "advisories-from-the-future");
     assert!(!at_hand.is_old(at_hand.published.plus(TABLE_AGE)));
-    assert!(at_hand.is_old(at_hand.published.plus(TABLE_AGE).plus(core::time::Duration::from_millis(1))));
+    assert!(
+        at_hand
+            .is_old(at_hand.published.plus(TABLE_AGE).plus(core::time::Duration::from_millis(1)))
+    );
 }
 
 #[test]
 fn what_is_no_table_is_never_taken_for_an_empty_one() {
     assert_eq!(code(&sample()), "read");
-    for bytes in [&b""[..], b"{}", b"[]", b"null", b"\xff", br#"{"schema":1,"kind":"doorlight-advisories"}"#]
+    for bytes in
+        [&b""[..], b"{}", b"[]", b"null", b"\xff", br#"{"schema":1,"kind":"doorlight-advisories"}"#]
     {
         assert_eq!(Advisories::parse(bytes).unwrap_err().code(), "advisories-malformed");
     }
-    assert_eq!(Advisories::parse(&vec![b' '; MAX_TABLE + 1]).unwrap_err().code(), "advisories-too-large");
+    assert_eq!(
+        Advisories::parse(&vec![b' '; MAX_TABLE + 1]).unwrap_err().code(),
+        "advisories-too-large"
+    );
     type Change = fn(&mut Value);
     let changes: [(&str, Change); 18] = [
         ("advisories-newer-schema", |json| json["schema"] = 2.into()),
@@ -160,14 +167,20 @@ fn what_is_no_table_is_never_taken_for_an_empty_one() {
         ("advisories-malformed", |json| json["blocked_link"] = "http://example.org".into()),
         ("advisories-malformed", |json| json["source"] = "a\u{202e}b".into()),
         ("advisories-malformed", |json| json["advisories"][0]["severity"] = "harmless".into()),
-        ("advisories-malformed", |json| json["advisories"][0]["affected"][0]["until"] = "2026.1.0".into()),
+        ("advisories-malformed", |json| {
+            json["advisories"][0]["affected"][0]["until"] = "2026.1.0".into()
+        }),
         ("advisories-entry", |json| json["advisories"][0]["ids"] = json!([])),
         ("advisories-entry", |json| json["advisories"][0]["ids"] = json!(["<b>"])),
-        ("advisories-entry", |json| json["advisories"][1]["ids"] = json["advisories"][0]["ids"].clone()),
+        ("advisories-entry", |json| {
+            json["advisories"][1]["ids"] = json["advisories"][0]["ids"].clone()
+        }),
         ("advisories-entry", |json| json["advisories"][0]["title"] = "<img src=x>".into()),
         ("advisories-entry", |json| json["advisories"][0]["title"] = "".into()),
         ("advisories-entry", |json| json["advisories"][0]["link"] = "javascript:alert(1)".into()),
-        ("advisories-entry", |json| json["advisories"][0]["link"] = "https://user@example.org/".into()),
+        ("advisories-entry", |json| {
+            json["advisories"][0]["link"] = "https://user@example.org/".into()
+        }),
         ("advisories-entry", |json| json["advisories"][0]["affected"] = json!([])),
         ("advisories-entry", |json| {
             json["advisories"][0]["affected"][0] = json!({"from": "2026.7.0", "before": "2026.7.0"})

@@ -1,8 +1,8 @@
 use super::*;
-use crate::fingerprint::AccountId;
 use crate::home_assistant::conversation::{Cloud, SecondFactor};
 use crate::site::Silence;
 use crate::time::DAY;
+use crate::x509::fingerprint::AccountId;
 
 fn now() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().unwrap()
@@ -25,7 +25,7 @@ fn report(version: &str) -> HomeReport {
                 common_name: "abc.ui.nabu.casa".into(),
                 names: vec![],
                 not_after: now().plus(DAY),
-                fingerprint: crate::fingerprint::CertificateSha1::of(b"abc"),
+                fingerprint: crate::x509::fingerprint::CertificateSha1::of(b"abc"),
             }),
         }),
         account: Some(Account {
@@ -108,7 +108,10 @@ fn two_years_to_the_day() {
 fn an_old_table_says_nothing_in_favour() {
     let late = table().published.plus(crate::home_assistant::advisory::TABLE_AGE).plus(DAY);
     let check_up = CheckUp::new(late, None, asked(), &report("2027.3.1"), None, &table());
-    assert_eq!((codes(&check_up)[0], check_up.verdict), ("home-version-table-old", Verdict::Unchecked));
+    assert_eq!(
+        (codes(&check_up)[0], check_up.verdict),
+        ("home-version-table-old", Verdict::Unchecked)
+    );
 }
 
 #[test]
@@ -145,8 +148,10 @@ fn an_override_ends_with_the_first_weakness_that_was_not_known() {
 #[test]
 fn what_the_home_tells_of_its_certificate() {
     let all = report("2026.11.1");
-    let other =
-        Err(OtherHome::Host { told: "b.ui.nabu.casa".into(), guarded: "a.ui.nabu.casa".parse().unwrap() });
+    let other = Err(OtherHome::Host {
+        told: "b.ui.nabu.casa".into(),
+        guarded: "a.ui.nabu.casa".parse().unwrap(),
+    });
     let told = |report: &HomeReport, word: Option<Result<Heard, OtherHome>>| {
         codes(&CheckUp::new(now(), None, asked(), report, word.as_ref(), &table()))[1]
     };
@@ -178,7 +183,11 @@ fn accounts_and_bans() {
     account.is_admin = false;
     let least = check_up(&report);
     assert_eq!(codes(&least)[2..], ["home-account-two-factor-unseen", "home-account-ban-unknown"]);
-    assert_eq!(least.verdict, Verdict::Trusted, "the account that the guide asks for is no reason for amber");
+    assert_eq!(
+        least.verdict,
+        Verdict::Trusted,
+        "the account that the guide asks for is no reason for amber"
+    );
     report.ban = Some(Ban { enabled: true, threshold: -1 });
     assert!(codes(&check_up(&report)).contains(&"home-account-ban-off"));
     report.account = None;

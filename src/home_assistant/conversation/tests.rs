@@ -79,7 +79,10 @@ fn with_a_token_it_asks_what_is_needed_in_order() {
     assert_eq!(certificate.not_after.to_string(), "2025-06-30T11:22:33Z");
     assert_eq!(certificate.fingerprint, CertificateSha1::of(b"abc"));
     let account = report.account.unwrap();
-    assert_eq!((account.name.as_str(), account.is_admin, account.is_owner), ("Doorlight", false, false));
+    assert_eq!(
+        (account.name.as_str(), account.is_admin, account.is_owner),
+        ("Doorlight", false, false)
+    );
     assert_eq!(account.mfa, [SecondFactor { id: "totp".into(), enabled: true }]);
     assert_eq!(report.ban, None);
 }
@@ -94,7 +97,8 @@ fn an_administrator_is_asked_for_the_ban_and_nobody_else() {
         !Ban { enabled: true, threshold: -1 }.is_effective()
             && !Ban { enabled: true, threshold: 0 }.is_effective()
     );
-    let default = HTTP.replace(r#""active_config_type":"stable""#, r#""active_config_type":"default""#);
+    let default =
+        HTTP.replace(r#""active_config_type":"stable""#, r#""active_config_type":"default""#);
     assert_eq!(
         report(&[GREETING, WELCOME, ADMIN, CLOUD, &default]).ban,
         Some(Ban { enabled: true, threshold: -1 })
@@ -150,11 +154,16 @@ fn one_refused_token_is_the_end() {
     assert!(matches!(conversation.hear(GREETING), Ok(Step::Say(_))));
     assert_eq!(conversation.hear(refused).unwrap_err().code(), "home-token-refused");
     for again in [GREETING, WELCOME, refused] {
-        assert_eq!(conversation.hear(again), Err(ConversationError::Over), "nothing is said after it");
+        assert_eq!(
+            conversation.hear(again),
+            Err(ConversationError::Over),
+            "nothing is said after it"
+        );
     }
 }
 
-/// Every order of the messages but the right one is refused, and in none of them the token is said twice.
+/// Every order of the messages but the right one is refused, and in none of them the token is said
+/// twice.
 #[test]
 fn every_other_order_is_refused() {
     let right = [GREETING, WELCOME, USER, CLOUD];
@@ -184,16 +193,25 @@ fn what_is_cut_short_is_refused() {
     for (n, message) in [GREETING, WELCOME, USER, CLOUD].into_iter().enumerate() {
         let before = &[GREETING, WELCOME, USER][..n];
         for (end, _) in message.char_indices() {
-            assert_eq!(code(&[before, &[&message[..end]]].concat()), "home-message-malformed", "{n} {end}");
+            assert_eq!(
+                code(&[before, &[&message[..end]]].concat()),
+                "home-message-malformed",
+                "{n} {end}"
+            );
         }
     }
 }
 
 #[test]
 fn hostile_messages_end_it_with_a_code() {
-    let deep = format!(r#"{{"type":"auth_required","x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep =
+        format!(r#"{{"type":"auth_required","x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let long = format!(r#"{{"type":"auth_required","x":"{}"}}"#, "x".repeat(10 << 20));
-    assert_eq!(code(&[deep.as_str()]), "no error", "what is passed over is passed over without a stack");
+    assert_eq!(
+        code(&[deep.as_str()]),
+        "no error",
+        "what is passed over is passed over without a stack"
+    );
     assert_eq!(
         code(&[GREETING, WELCOME, &USER.replace("\"5\"", &"[".repeat(500_000))]),
         "home-message-malformed"
@@ -275,6 +293,7 @@ fn a_token_is_of_one_form_and_never_printed() {
     }
     let token = TOKEN.parse::<Token>().unwrap();
     let mut conversation = Conversation::new(Some(token.clone()));
-    let printed = format!("{token:?} {conversation:?} {:?} {conversation:?}", conversation.hear(GREETING));
+    let printed =
+        format!("{token:?} {conversation:?} {:?} {conversation:?}", conversation.hear(GREETING));
     assert!(!printed.contains("eyJ") && !printed.contains("c2ln"), "{printed}");
 }

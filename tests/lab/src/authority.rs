@@ -1,11 +1,13 @@
-//! Certificate authorities that issue the way public ones do: precertificate first, the logs' SCTs, then the certificate.
+//! Certificate authorities that issue the way public ones do: precertificate first, the logs' SCTs,
+//! then the certificate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, RsaKeySize, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, RsaKeySize,
+    SanType, SerialNumber,
 };
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
@@ -95,8 +97,11 @@ impl Authority {
         let mut params = ca_params(&format!("{name} Intermediate 1"), name, now);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.use_authority_key_identifier_extension = true;
-        let intermediate =
-            params.signed_by(&intermediate_key, &root_issuer).expect("an intermediate").der().to_vec();
+        let intermediate = params
+            .signed_by(&intermediate_key, &root_issuer)
+            .expect("an intermediate")
+            .der()
+            .to_vec();
         let issuer = Issuer::new(params, intermediate_key);
         Self { name: name.into(), root, intermediate, issuer, issued: Mutex::default() }
     }
@@ -122,7 +127,8 @@ impl Authority {
             Scts::Withheld(logs) => (Some(Shown::ToNobody), logs),
             Scts::Forked(logs) => (Some(Shown::InTheFork), logs),
         };
-        // What the logs sign is the certificate as it is without the list: rcgen writes it so, and writes the list, or the poison, last.
+        // What the logs sign is the certificate as it is without the list: rcgen writes it so, and
+        // writes the list, or the poison, last.
         let without = params.signed_by(key, &self.issuer).expect("a certificate");
         let mut poisoned = params.clone();
         let mut poison = CustomExtension::from_oid_content(POISON, vec![5, 0]);
@@ -177,7 +183,8 @@ impl Authority {
         list: Option<&Vec<u8>>,
     ) -> Vec<Vec<u8>> {
         let mut params = params.clone();
-        let extension = |list: &Vec<u8>| CustomExtension::from_oid_content(SCT_LIST, octet_string(list));
+        let extension =
+            |list: &Vec<u8>| CustomExtension::from_oid_content(SCT_LIST, octet_string(list));
         params.custom_extensions.extend(list.map(extension));
         let leaf = params.signed_by(key, &self.issuer).expect("a certificate").der().to_vec();
         vec![leaf, self.intermediate.clone()]

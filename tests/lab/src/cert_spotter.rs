@@ -1,4 +1,5 @@
-//! A monitor that answers as Cert Spotter does: unexpired issuances, oldest first, a page at a time, with key and certificate.
+//! A monitor that answers as Cert Spotter does: unexpired issuances, oldest first, a page at a
+//! time, with key and certificate.
 
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
@@ -23,11 +24,18 @@ pub fn answer(ledger: &Ledger, conduct: Conduct, page: usize, request: &Request)
         return error("400 Bad Request", "missing_parameter", "The domain parameter is required");
     };
     let is_set = |name: &str| request.query(name).as_deref() == Some("true");
-    let (with_subdomains, with_wildcards) = (is_set("include_subdomains"), is_set("match_wildcards"));
-    let after = match request.query("after").filter(|after| !after.is_empty()).map(|after| after.parse()) {
+    let (with_subdomains, with_wildcards) =
+        (is_set("include_subdomains"), is_set("match_wildcards"));
+    let after = match request
+        .query("after")
+        .filter(|after| !after.is_empty())
+        .map(|after| after.parse())
+    {
         None => 0,
         Some(Ok(after)) => after,
-        Some(Err(_)) => return error("400 Bad Request", "invalid_parameter", "The after parameter is no ID"),
+        Some(Err(_)) => {
+            return error("400 Bad Request", "invalid_parameter", "The after parameter is no ID");
+        }
     };
     let expands = request.queries("expand");
     let parent = domain.split_once('.').map(|(_, parent)| format!("*.{parent}"));
@@ -101,12 +109,14 @@ fn row(one: &Issuance, n: u64, key: [u8; 32], expands: &[String], conduct: Condu
         });
     }
     if is_expanded("cert") {
-        row["cert"] = json!({"type": kind, "sha256": cert_sha256, "data": Base64::encode_string(der)});
+        row["cert"] =
+            json!({"type": kind, "sha256": cert_sha256, "data": Base64::encode_string(der)});
     }
     match conduct {
         Conduct::Hostile => {
             row["dns_names"] = json!([one.names.first(), MARKUP, "\u{202e}tset\u{200b}\u{0}"]);
-            row["issuer"] = json!({"friendly_name": MARKUP, "name": format!("O={MARKUP}, CN=\u{2066}\n")});
+            row["issuer"] =
+                json!({"friendly_name": MARKUP, "name": format!("O={MARKUP}, CN=\u{2066}\n")});
         }
         Conduct::Garbled => {
             row["id"] = json!([n]);

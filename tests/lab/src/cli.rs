@@ -42,16 +42,23 @@ impl Judged {
 
     /// The codes that decided.
     pub fn decided_by(&self) -> Vec<&str> {
-        self.report["decided_by"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+        self.report["decided_by"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     }
 }
 
 impl Doorlight {
-    /// Writes down what the lab has published. A world that is to be asked has to be started before, or its logs are not where the list says.
+    /// Writes down what the lab has published. A world that is to be asked has to be started
+    /// before, or its logs are not where the list says.
     pub fn new(program: &Path, lab: &Lab) -> Self {
         let folder = TempDir::new().expect("a folder for the lab");
-        let write =
-            |name: &str, text: String| std::fs::write(folder.path().join(name), text).expect("a file");
+        let write = |name: &str, text: String| {
+            std::fs::write(folder.path().join(name), text).expect("a file")
+        };
         write("roots.pem", pem(&lab.roots()));
         write("log_list.json", lab.log_list());
         write("pins.json", lab.pins());

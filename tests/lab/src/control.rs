@@ -1,4 +1,5 @@
-//! The lab's home and the public world around it as a process: one command a line comes in, one answer a line goes out.
+//! The lab's home and the public world around it as a process: one command a line comes in, one
+//! answer a line goes out.
 //!
 //! A log that gives an SCT for the home's own key and never publishes the entry, for example:
 //!
@@ -8,13 +9,15 @@
 //! {"do": "present", "name": "issued-1"}
 //! ```
 //!
-//! And a monitor that is busy for its second and third question, with the number of seconds that it wants to be left alone:
+//! And a monitor that is busy for its second and third question, with the number of seconds that it
+//! wants to be left alone:
 //!
 //! ```json
 //! {"do": "answer", "where": "cert-spotter", "with": {"status": 429, "headers": {"retry-after": "1"}, "skip": 1, "times": 2}}
 //! ```
 //!
-//! And a Home Assistant on the local network that has a renewed certificate, is of another version, and then is gone:
+//! And a Home Assistant on the local network that has a renewed certificate, is of another version,
+//! and then is gone:
 //!
 //! ```json
 //! {"do": "home-assistant", "holds": "issued-1", "version": "2021.1.4"}
@@ -85,21 +88,24 @@ enum Command {
     Slow { ms: u64 },
     /// Sends who asks for a path of the home somewhere else.
     Redirect { path: String, to: String },
-    /// Lets a real server answer behind the home's TLS, whatever certificate that presents; without an address the lab's own pages again.
+    /// Lets a real server answer behind the home's TLS, whatever certificate that presents; without
+    /// an address the lab's own pages again.
     Upstream { address: Option<SocketAddr> },
-    /// What the double of Home Assistant is and says. Answers with what it has counted, also where nothing is to change.
+    /// What the double of Home Assistant is and says. Answers with what it has counted, also where
+    /// nothing is to change.
     HomeAssistant(Told),
-    /// What a log does, or all with the name `*`: a word of [`crate::log::Conduct`], `down`, or one of [`Fault::preset`].
+    /// What a log does, or all with the name `*`: a word of [`crate::log::Conduct`], `down`, or one
+    /// of [`Fault::preset`].
     Log { name: String, mode: String },
     /// A log puts into its tree what waits.
     Merge { name: String },
-    /// What a monitor does (`crt-sh`, `cert-spotter`, `*`): a word of [`crate::issuance::Conduct`], or as for a log. And how long Cert Spotter's
-    /// pages are.
+    /// What a monitor does (`crt-sh`, `cert-spotter`, `*`): a word of [`crate::issuance::Conduct`],
+    /// or as for a log. And how long Cert Spotter's pages are.
     Monitor { name: String, mode: Option<String>, page: Option<usize> },
     /// What the publisher of the list does: a word of [`crate::list::Conduct`], or as for a log.
     List { mode: String },
-    /// Lets a server of the public world (a log, a monitor, `lists`, `*`) fail in a way of one's own, where the target begins with `path`.
-    /// Without `with` it heals there.
+    /// Lets a server of the public world (a log, a monitor, `lists`, `*`) fail in a way of one's
+    /// own, where the target begins with `path`. Without `with` it heals there.
     Answer {
         #[serde(rename = "where")]
         name: String,
@@ -107,10 +113,12 @@ enum Command {
         path: String,
         with: Option<Fault>,
     },
-    /// An authority issues a certificate for the home's name, has it logged, and the monitors learn of it. Its name can be presented.
+    /// An authority issues a certificate for the home's name, has it logged, and the monitors learn
+    /// of it. Its name can be presented.
     Issue {
         what: Issue,
-        /// How long ago; the SCTs are an hour younger. With 1 they are of this moment, within every maximum merge delay.
+        /// How long ago; the SCTs are an hour younger. With 1 they are of this moment, within every
+        /// maximum merge delay.
         #[serde(default = "a_day")]
         age_hours: i64,
         /// How many, for `many`.
@@ -142,7 +150,8 @@ enum Issue {
     Wildcard,
     /// For the home's key, by its authority.
     Renewal,
-    /// One for the home's key, and made up after it, with other numbers and signatures that do not fit, all others.
+    /// One for the home's key, and made up after it, with other numbers and signatures that do not
+    /// fit, all others.
     Many,
     /// The same for another key.
     ManyUnknown,
@@ -187,7 +196,8 @@ struct Presentable {
 }
 
 impl Control {
-    /// Starts the servers, those of the public world over TLS if it is given a host; leaves in `folder` what Doorlight and the browsers are to be told, and says where everything is.
+    /// Starts the servers, those of the public world over TLS if it is given a host; leaves in
+    /// `folder` what Doorlight and the browsers are to be told, and says where everything is.
     pub fn start(lab: Lab, folder: &Path, tls_host: Option<&str>) -> io::Result<(Self, Value)> {
         let journal = Arc::new(Journal::default());
         let world = match tls_host {
@@ -297,7 +307,9 @@ impl Control {
             Command::Upstream { address } => self.mood.set_upstream(address),
             Command::HomeAssistant(told) => return self.tell_home_assistant(told),
             Command::Log { name, mode } => self.world.set_log(&name, &mode)?,
-            Command::Merge { name } => self.world.log(&name).ok_or_else(|| format!("no {name}"))?.merge(),
+            Command::Merge { name } => {
+                self.world.log(&name).ok_or_else(|| format!("no {name}"))?.merge()
+            }
             Command::Monitor { name, mode, page } => {
                 page.into_iter().for_each(|page| self.world.set_page(page));
                 mode.map_or(Ok(()), |mode| self.world.set_monitor(&name, &mode))?;
@@ -355,7 +367,8 @@ impl Control {
     fn issue(&self, what: Issue, age_hours: i64, count: u32, publish: bool) -> Value {
         let lab = &self.lab;
         let stranger = key(KeyShape::P256);
-        let wildcard = HOST.split_once('.').map_or(String::new(), |(_, parent)| format!("*.{parent}"));
+        let wildcard =
+            HOST.split_once('.').map_or(String::new(), |(_, parent)| format!("*.{parent}"));
         let (authority, key, name) = match what {
             Issue::UnknownSameCa | Issue::ManyUnknown => (&lab.authority, &stranger, HOST),
             Issue::UnknownOtherCa => (&lab.other_authority, &stranger, HOST),
@@ -382,8 +395,10 @@ impl Control {
             self.world.ledger.add((1..count).map(|n| Arc::new(first.made_up(n))));
         }
         let mut presentable = self.lock();
-        let name =
-            format!("issued-{}", presentable.keys().filter(|name| name.starts_with("issued-")).count() + 1);
+        let name = format!(
+            "issued-{}",
+            presentable.keys().filter(|name| name.starts_with("issued-")).count() + 1
+        );
         let tls = Some(tls_config(&chain, signing_key(key)));
         let presented = Presented { name: name.clone(), tls };
         presentable.insert(name.clone(), Presentable { presented, leaf: chain[0].clone() });
@@ -432,7 +447,13 @@ fn look_alike_certificate(lab: &Lab) -> Presented {
 }
 
 /// Writes what Doorlight is told, the roots that the browsers are to trust, and every chain.
-fn publish(lab: &Lab, world: &World, scenarios: &[Scenario], port: u16, folder: &Path) -> io::Result<()> {
+fn publish(
+    lab: &Lab,
+    world: &World,
+    scenarios: &[Scenario],
+    port: u16,
+    folder: &Path,
+) -> io::Result<()> {
     let [trusted, chains] = [folder.join("trusted"), folder.join("chains")];
     std::fs::create_dir_all(&trusted)?;
     std::fs::create_dir_all(&chains)?;

@@ -1,4 +1,5 @@
-//! A monitor that answers as crt.sh does: a row for each certificate and each precertificate, with neither key nor fingerprint.
+//! A monitor that answers as crt.sh does: a row for each certificate and each precertificate, with
+//! neither key nor fingerprint.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -67,18 +68,24 @@ fn download(ledger: &Ledger, conduct: Conduct, id: &str) -> Response {
     });
     match der {
         Some(der) => Response::new("200 OK", "application/pkix-cert", pem(&[der])),
-        None => {
-            Response::new("404 Not Found", "text/html; charset=UTF-8", "<html><body>Not Found</body></html>")
-        }
+        None => Response::new(
+            "404 Not Found",
+            "text/html; charset=UTF-8",
+            "<html><body>Not Found</body></html>",
+        ),
     }
 }
 
 fn row(one: &Issuance, id: u64, asked: Option<&str>, conduct: Conduct) -> Value {
     // Of the names, only those that were asked for.
-    let names: Vec<_> =
-        one.names.iter().filter(|name| asked.is_none_or(|asked| name.eq_ignore_ascii_case(asked))).collect();
+    let names: Vec<_> = one
+        .names
+        .iter()
+        .filter(|name| asked.is_none_or(|asked| name.eq_ignore_ascii_case(asked)))
+        .collect();
     let names: Vec<_> = names.into_iter().map(String::as_str).collect();
-    let ca = u32::from_be_bytes(one.issuer_spki_sha256[..4].try_into().expect("four bytes")) % 400_000;
+    let ca =
+        u32::from_be_bytes(one.issuer_spki_sha256[..4].try_into().expect("four bytes")) % 400_000;
     // Local to nowhere: crt.sh writes no zone, and means UTC.
     let moment = |time| rfc3339(time).trim_end_matches('Z').to_owned();
     let mut row = json!({

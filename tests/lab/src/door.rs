@@ -1,4 +1,5 @@
-//! A port on loopback whose certificate can be swapped, which can go down and come back, hang, and hang up on everybody.
+//! A port on loopback whose certificate can be swapped, which can go down and come back, hang, and
+//! hang up on everybody.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -82,7 +83,8 @@ impl Door {
 
     /// Swaps what new connections see.
     ///
-    /// The live ones are closed in the same moment, unless they are kept: none that was let in before outlives the swap.
+    /// The live ones are closed in the same moment, unless they are kept: none that was let in
+    /// before outlives the swap.
     pub fn present(&self, presented: Presented, keep: bool) {
         let mut state = self.shared.lock();
         state.presented = presented;
@@ -158,7 +160,8 @@ impl Shared {
         let line = match presented.tls {
             None => Line::Plain(stream),
             Some(config) => {
-                let mut connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
+                let mut connection =
+                    ServerConnection::new(config).map_err(std::io::Error::other)?;
                 while connection.is_handshaking() {
                     // Takes the alert along that says why the handshake failed.
                     connection.complete_io(&mut stream)?;

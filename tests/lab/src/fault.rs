@@ -15,11 +15,13 @@ const HUGE: usize = 12 * 1024 * 1024;
 /// Between two bytes of a [`Shape::Trickle`].
 const TRICKLE: Duration = Duration::from_millis(50);
 
-/// One way to fail. Where nothing is set, the true answer goes out as it is. `{"status": 429, "headers": {"retry-after": "2"}, "times": 1}`
+/// One way to fail. Where nothing is set, the true answer goes out as it is. `{"status": 429,
+/// "headers": {"retry-after": "2"}, "times": 1}`
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fault {
-    /// Another status, with a page of HTML for a body and without what the true answer would say in its head.
+    /// Another status, with a page of HTML for a body and without what the true answer would say in
+    /// its head.
     pub status: Option<u16>,
     /// Further headers, or other ones.
     pub headers: BTreeMap<String, String>,
@@ -59,19 +61,25 @@ pub enum Shape {
 }
 
 impl Fault {
-    /// What the modes are short for. `elsewhere` is where the mode `redirect` leads. None where there is no such mode.
+    /// What the modes are short for. `elsewhere` is where the mode `redirect` leads. None where
+    /// there is no such mode.
     pub fn preset(mode: &str, elsewhere: &str) -> Option<Self> {
         let shaped = |shape| Self { shape, ..Self::default() };
         let body = |body: String| Self { body: Some(body), ..Self::default() };
-        let header = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let header =
+            |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
         Some(match mode {
             "400" | "401" | "403" | "404" | "410" | "500" | "502" | "503" => {
                 Self { status: mode.parse().ok(), ..Self::default() }
             }
-            "429" => Self { status: Some(429), headers: header("retry-after", "2"), ..Self::default() },
-            "redirect" => {
-                Self { status: Some(302), headers: header("location", elsewhere), ..Self::default() }
+            "429" => {
+                Self { status: Some(429), headers: header("retry-after", "2"), ..Self::default() }
             }
+            "redirect" => Self {
+                status: Some(302),
+                headers: header("location", elsewhere),
+                ..Self::default()
+            },
             "slow" => Self { delay_ms: 3_000, ..Self::default() },
             "truncated" => shaped(Shape::Truncated),
             "huge" => shaped(Shape::Huge),
@@ -81,11 +89,14 @@ impl Fault {
             "close" => shaped(Shape::Close),
             "nothing" => body(String::new()),
             "null" => body("null".into()),
-            "markup" => body(format!("<!doctype html><title>{0}</title>{0}", crate::scenario::MARKUP)),
-            "nested" => body("[".repeat(200_000)),
-            "not-utf8" => {
-                Self { body_base64: Some(Base64::encode_string(b"\"\xff\xfe\xc0\x80\"")), ..Self::default() }
+            "markup" => {
+                body(format!("<!doctype html><title>{0}</title>{0}", crate::scenario::MARKUP))
             }
+            "nested" => body("[".repeat(200_000)),
+            "not-utf8" => Self {
+                body_base64: Some(Base64::encode_string(b"\"\xff\xfe\xc0\x80\"")),
+                ..Self::default()
+            },
             _ => return None,
         })
     }
@@ -96,15 +107,17 @@ impl Fault {
             None => truth,
             Some(status) => {
                 let status = format!("{status} {}", reason(status));
-                let page =
-                    format!("<html><head><title>{status}</title></head><body>{status}</body></html>\n");
+                let page = format!(
+                    "<html><head><title>{status}</title></head><body>{status}</body></html>\n"
+                );
                 Response::new(status, "text/html", page)
             }
         };
         if let Some(body) = &self.body {
             answer.body = body.clone().into_bytes();
         }
-        if let Some(body) = self.body_base64.as_ref().and_then(|body| Base64::decode_vec(body).ok()) {
+        if let Some(body) = self.body_base64.as_ref().and_then(|body| Base64::decode_vec(body).ok())
+        {
             answer.body = body;
         }
         for (name, value) in &self.headers {
@@ -113,7 +126,8 @@ impl Fault {
         answer
     }
 
-    /// Sends an answer that the fault was applied to. Says whether the connection can be used again.
+    /// Sends an answer that the fault was applied to. Says whether the connection can be used
+    /// again.
     pub fn send(
         &self,
         answer: &Response,

@@ -1,4 +1,5 @@
-//! What else may answer at the home's address, for tests in real browsers: a home with new keys, and hostile certificates that browsers accept.
+//! What else may answer at the home's address, for tests in real browsers: a home with new keys,
+//! and hostile certificates that browsers accept.
 
 use rcgen::{CertificateParams, CustomExtension, DnType, KeyPair, SanType};
 
@@ -13,7 +14,8 @@ const INFORMATION_ACCESS: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 1];
 const CA_ISSUERS: &[u8] = &[0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
 
 impl Lab {
-    /// The further ones. `issuer_url` is where the proxy's intermediate can be fetched, for the proxy that does not send it.
+    /// The further ones. `issuer_url` is where the proxy's intermediate can be fetched, for the
+    /// proxy that does not send it.
     pub fn further_scenarios(&self, issuer_url: &str) -> Vec<Scenario> {
         let scenarios = [self.good_variants(), self.rotating_home(), self.hostile(issuer_url)];
         scenarios.into_iter().flatten().collect()
@@ -46,7 +48,8 @@ impl Lab {
         ]
     }
 
-    /// A home that makes a new key at each renewal. With a pin of the *other* home's key all of these are new keys.
+    /// A home that makes a new key at each renewal. With a pin of the *other* home's key all of
+    /// these are new keys.
     fn rotating_home(&self) -> Vec<Scenario> {
         let keys = [(); 3].map(|()| key(KeyShape::P256));
         let logs = self.good_logs();
@@ -76,7 +79,8 @@ impl Lab {
         ]
     }
 
-    /// A certificate for ten thousand names, short ones, so that it is just small enough to be read.
+    /// A certificate for ten thousand names, short ones, so that it is just small enough to be
+    /// read.
     pub fn ten_thousand_names(&self) -> Vec<Vec<u8>> {
         let digit = |n: u32| char::from_digit(n % 36, 36).unwrap_or('0');
         let name = |n: u32| [digit(n / 1296), digit(n / 36), digit(n)].iter().collect::<String>();
@@ -85,7 +89,8 @@ impl Lab {
         })
     }
 
-    /// A proxy that hides its issuer, and what a rogue certificate may be full of. Each names the home first, so that browsers stop reading there.
+    /// A proxy that hides its issuer, and what a rogue certificate may be full of. Each names the
+    /// home first, so that browsers stop reading there.
     fn hostile(&self, issuer_url: &str) -> Vec<Scenario> {
         let thief = key(KeyShape::P256);
         let logs = self.good_logs();
@@ -111,8 +116,12 @@ impl Lab {
         hidden.truncate(1);
         let markup = changed(&|params| {
             params.distinguished_name.push(DnType::OrganizationName, MARKUP);
-            params.distinguished_name.push(DnType::CommonName, "<script>document.title='owned'</script>");
-            for name in ["<svg/onload=alert(1)>", "\"><b>bold</b>", "javascript:alert(1)", "&lt;i&gt;"] {
+            params
+                .distinguished_name
+                .push(DnType::CommonName, "<script>document.title='owned'</script>");
+            for name in
+                ["<svg/onload=alert(1)>", "\"><b>bold</b>", "javascript:alert(1)", "&lt;i&gt;"]
+            {
                 params.subject_alt_names.push(dns(&format!("{name}.ui.nabu.test")));
             }
         });
@@ -125,13 +134,17 @@ impl Lab {
                 .push(DnType::CommonName, format!("\u{200f}{HOST}\u{200d}\u{2028}\u{0}"));
         });
         let many_names = changed(&|params| {
-            params.subject_alt_names.extend((0..1_999).map(|n| dns(&format!("n{n:04}.ui.nabu.test"))));
+            params
+                .subject_alt_names
+                .extend((0..1_999).map(|n| dns(&format!("n{n:04}.ui.nabu.test"))));
         });
         let strangers = (1..=9).flat_map(|n| {
-            let stranger = Authority::new(&format!("Stranger {n}"), KeyShape::P256, KeyShape::P256, self.now);
+            let stranger =
+                Authority::new(&format!("Stranger {n}"), KeyShape::P256, KeyShape::P256, self.now);
             [stranger.intermediate, stranger.root]
         });
-        let long_chain = self.authority.issue(&logged, &thief).into_iter().chain(strangers).collect();
+        let long_chain =
+            self.authority.issue(&logged, &thief).into_iter().chain(strangers).collect();
         vec![
             Scenario {
                 id: "A1",
@@ -161,7 +174,10 @@ fn dns(name: &str) -> SanType {
 /// An authorityInfoAccess that names one address.
 fn issuer_address(url: &str) -> CustomExtension {
     let element = |tag, value: &[u8]| {
-        let length = u8::try_from(value.len()).ok().filter(|length| *length < 0x80).expect("a short address");
+        let length = u8::try_from(value.len())
+            .ok()
+            .filter(|length| *length < 0x80)
+            .expect("a short address");
         [&[tag, length], value].concat()
     };
     let description = element(0x30, &[CA_ISSUERS, &element(0x86, url.as_bytes())].concat());

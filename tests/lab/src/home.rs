@@ -1,4 +1,5 @@
-//! What answers behind the doors: the home, another site and a look-alike, and how they can be made slow or send people away.
+//! What answers behind the doors: the home, another site and a look-alike, and how they can be made
+//! slow or send people away.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -99,8 +100,10 @@ impl Host {
         // A client that hangs up is part of the game.
         let _ = match line {
             Line::Tls(mut stream) => {
-                let ended =
-                    stream.sock.try_clone().and_then(|socket| self.converse(&mut stream, &socket, presented));
+                let ended = stream
+                    .sock
+                    .try_clone()
+                    .and_then(|socket| self.converse(&mut stream, &socket, presented));
                 stream.conn.send_close_notify();
                 ended.and(stream.flush())
             }
@@ -111,11 +114,17 @@ impl Host {
     }
 
     /// `socket` is what `stream` stands on.
-    fn converse(&self, mut stream: impl Read + Write, socket: &TcpStream, presented: &str) -> io::Result<()> {
+    fn converse(
+        &self,
+        mut stream: impl Read + Write,
+        socket: &TcpStream,
+        presented: &str,
+    ) -> io::Result<()> {
         let mut buffer = Vec::new();
         while let Some(request) = next_request(&mut stream, &mut buffer)? {
-            let upgrades =
-                self.site.is_home() && request.path() == "/api/websocket" && request.wants_websocket();
+            let upgrades = self.site.is_home()
+                && request.path() == "/api/websocket"
+                && request.wants_websocket();
             let n = self.journal.add(Entry {
                 server: self.site.name().into(),
                 n: 0,
@@ -134,8 +143,10 @@ impl Host {
                 && let Some(server) = self.mood.upstream()
                 && self.mood.redirect_of(request.path()).is_none()
             {
-                // What is said in a WebSocket is not taken apart; that something was said is written down.
-                let heard = |count| self.journal.add_message(n, &format!("{count} bytes, passed on"));
+                // What is said in a WebSocket is not taken apart; that something was said is
+                // written down.
+                let heard =
+                    |count| self.journal.add_message(n, &format!("{count} bytes, passed on"));
                 if !upstream::pass_on(&mut stream, socket, &request, &buffer, server, heard)? {
                     break;
                 }
@@ -163,7 +174,8 @@ impl Host {
         }
     }
 
-    /// A WebSocket as Home Assistant opens it: it asks for the token first. Then it says back what it hears.
+    /// A WebSocket as Home Assistant opens it: it asks for the token first. Then it says back what
+    /// it hears.
     fn chat(
         &self,
         stream: impl Read + Write,
@@ -172,7 +184,9 @@ impl Host {
         n: u64,
     ) -> tungstenite::Result<()> {
         let mut socket = websocket::accept(stream, request, buffer)?;
-        socket.send(Message::text(json!({"type": "auth_required", "ha_version": "2025.4.4"}).to_string()))?;
+        socket.send(Message::text(
+            json!({"type": "auth_required", "ha_version": "2025.4.4"}).to_string(),
+        ))?;
         loop {
             if let Message::Text(text) = socket.read()? {
                 self.journal.add_message(n, &text);

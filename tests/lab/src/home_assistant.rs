@@ -1,6 +1,8 @@
-//! A double of Home Assistant on the local network, as far as Doorlight talks to it: plain HTTP, and the WebSocket at `/api/websocket`.
+//! A double of Home Assistant on the local network, as far as Doorlight talks to it: plain HTTP,
+//! and the WebSocket at `/api/websocket`.
 //!
-//! What a real one of version 2025.4.4 answers is in `tests/home/recorded.json`; `tests/lab/tests/home_assistant.rs` holds the double to it.
+//! What a real one of version 2025.4.4 answers is in `tests/home/recorded.json`;
+//! `tests/lab/tests/home_assistant.rs` holds the double to it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -29,7 +31,8 @@ pub const TOKEN: &str = "a-long-lived.token-of.the-least-privilege";
 /// What commands and the journal call it.
 pub const NAME: &str = "home-assistant";
 
-/// After so many failed logins it bans, as the real one of the tests does; a new installation never would.
+/// After so many failed logins it bans, as the real one of the tests does; a new installation never
+/// would.
 const THRESHOLD: u32 = 5;
 
 /// So long it waits for the token.
@@ -67,13 +70,14 @@ pub struct Told {
     pub two_factor: Option<bool>,
     /// What it knows of its cloud.
     pub cloud: Option<Cloud>,
-    /// For [`crate::control`]: the cloud is logged in, and holds the certificate that can be presented by this name.
+    /// For [`crate::control`]: the cloud is logged in, and holds the certificate that can be
+    /// presented by this name.
     pub holds: Option<String>,
     /// For [`crate::control`]: whether it is there.
     pub state: Option<Presence>,
-    /// Frames to send instead of the true ones, as they are but for `$id`: by `auth_required`, `auth_ok`, `auth_invalid` or the type of a command.
-    /// An empty one is not sent: the answer is lost.
-    /// The empty object takes them all back.
+    /// Frames to send instead of the true ones, as they are but for `$id`: by `auth_required`,
+    /// `auth_ok`, `auth_invalid` or the type of a command. An empty one is not sent: the answer is
+    /// lost. The empty object takes them all back.
     pub instead: Option<BTreeMap<String, String>>,
     /// Counts from zero, and bans nobody any more.
     pub forget: bool,
@@ -173,7 +177,8 @@ impl LoggedIn {
     pub fn holding(leaf: &[u8]) -> Result<Self, String> {
         let certificate = Certificate::from_der(leaf).map_err(|error| error.to_string())?;
         let certificate = certificate.tbs_certificate();
-        let names = certificate.get_extension::<SubjectAltName>().map_err(|error| error.to_string())?;
+        let names =
+            certificate.get_extension::<SubjectAltName>().map_err(|error| error.to_string())?;
         let names: Vec<_> = names
             .into_iter()
             .flat_map(|(_, names)| names.0)
@@ -271,7 +276,8 @@ impl HomeAssistant {
             });
             if upgrades && !self.lock().bans() {
                 stream.set_read_timeout(Some(PATIENCE))?;
-                let mut socket = websocket::accept(stream, &request, buffer).map_err(io::Error::other)?;
+                let mut socket =
+                    websocket::accept(stream, &request, buffer).map_err(io::Error::other)?;
                 let ended = self.talk(&mut socket, n);
                 let _ = socket.close(None).and_then(|()| socket.flush());
                 return ended.map_err(io::Error::other);
@@ -291,7 +297,9 @@ impl HomeAssistant {
             return plain("403 Forbidden", "403: Forbidden");
         }
         match request.path() {
-            "/" => Response::html("<!doctype html><title>Home Assistant</title><h1>Home Assistant</h1>"),
+            "/" => Response::html(
+                "<!doctype html><title>Home Assistant</title><h1>Home Assistant</h1>",
+            ),
             path if path.starts_with("/api/") => {
                 state.fail_a_login();
                 plain("401 Unauthorized", "401: Unauthorized")
@@ -303,7 +311,12 @@ impl HomeAssistant {
     /// Asks for the token, and then answers commands.
     fn talk(&self, socket: &mut WebSocket<TcpStream>, n: u64) -> tungstenite::Result<()> {
         let version = self.lock().version.clone();
-        self.send(socket, "auth_required", 0, json!({"type": "auth_required", "ha_version": version}))?;
+        self.send(
+            socket,
+            "auth_required",
+            0,
+            json!({"type": "auth_required", "ha_version": version}),
+        )?;
         let Some(token) = self.token(socket, n)? else { return Ok(()) };
         let is_known = {
             let mut state = self.lock();
@@ -330,8 +343,13 @@ impl HomeAssistant {
         }
     }
 
-    /// The token, if what comes first has the form of a login. Another form is refused, but is no failed login.
-    fn token(&self, socket: &mut WebSocket<TcpStream>, n: u64) -> tungstenite::Result<Option<String>> {
+    /// The token, if what comes first has the form of a login. Another form is refused, but is no
+    /// failed login.
+    fn token(
+        &self,
+        socket: &mut WebSocket<TcpStream>,
+        n: u64,
+    ) -> tungstenite::Result<Option<String>> {
         let Ok(message) = serde_json::from_str(&self.hear(socket, n)?) else { return Ok(None) };
         match serde_json::from_value(message) {
             Ok(Login::Auth { access_token }) => Ok(Some(access_token)),
@@ -361,7 +379,8 @@ impl HomeAssistant {
         id: i64,
         truth: Value,
     ) -> tungstenite::Result<()> {
-        let instead = self.lock().instead.get(kind).map(|text| text.replace("$id", &id.to_string()));
+        let instead =
+            self.lock().instead.get(kind).map(|text| text.replace("$id", &id.to_string()));
         let text = instead.unwrap_or_else(|| truth.to_string());
         if text.is_empty() { Ok(()) } else { socket.send(Message::text(text)) }
     }
@@ -378,7 +397,8 @@ enum Login {
     Auth { access_token: String },
 }
 
-/// The commands that it knows. The others are said to be unknown, as by a home without the integrations that have them.
+/// The commands that it knows. The others are said to be unknown, as by a home without the
+/// integrations that have them.
 const COMMANDS: [&str; 3] = ["auth/current_user", "cloud/status", "ping"];
 
 impl State {
@@ -391,16 +411,22 @@ impl State {
         self.in_a_row += 1;
     }
 
-    /// A command's type and its answer. `last` is the highest number so far; like the real one, an unknown command does not use its number up.
+    /// A command's type and its answer. `last` is the highest number so far; like the real one, an
+    /// unknown command does not use its number up.
     fn obey<'a>(&self, message: &'a Value, token: &str, last: &mut i64) -> (&'a str, Value) {
         let kind = message["type"].as_str().unwrap_or_default();
         let Some(id) = message["id"].as_i64().filter(|id| *id > 0 && !kind.is_empty()) else {
-            return (kind, refusal(&message["id"], "invalid_format", "Message incorrectly formatted."));
+            return (
+                kind,
+                refusal(&message["id"], "invalid_format", "Message incorrectly formatted."),
+            );
         };
         if id <= *last {
             return (kind, refusal(&json!(id), "id_reuse", "Identifier values have to increase."));
         }
-        if !COMMANDS.contains(&kind) || (kind == "cloud/status" && matches!(self.cloud, Cloud::Absent)) {
+        if !COMMANDS.contains(&kind)
+            || (kind == "cloud/status" && matches!(self.cloud, Cloud::Absent))
+        {
             return (kind, refusal(&json!(id), "unknown_command", "Unknown command."));
         }
         *last = id;
@@ -410,13 +436,15 @@ impl State {
         if kind == "ping" {
             return (kind, json!({"id": id, "type": "pong"}));
         }
-        let result = if kind == "cloud/status" { self.cloud.status() } else { self.current_user(token) };
+        let result =
+            if kind == "cloud/status" { self.cloud.status() } else { self.current_user(token) };
         (kind, json!({"id": id, "type": "result", "success": true, "result": result}))
     }
 
     fn current_user(&self, token: &str) -> Value {
         let user = self.users.get(token).cloned().unwrap_or_default();
-        let module = |enabled| json!({"id": "totp", "name": "Authenticator app", "enabled": enabled});
+        let module =
+            |enabled| json!({"id": "totp", "name": "Authenticator app", "enabled": enabled});
         json!({
             "id": user.id,
             "name": user.name,
@@ -433,7 +461,9 @@ impl Cloud {
     fn status(&self) -> Value {
         match self {
             Self::Absent => Value::Null,
-            Self::LoggedOut => json!({"logged_in": false, "cloud": "disconnected", "http_use_ssl": false}),
+            Self::LoggedOut => {
+                json!({"logged_in": false, "cloud": "disconnected", "http_use_ssl": false})
+            }
             Self::LoggedIn(known) => {
                 let mut status = json!(known);
                 if let Value::Object(status) = &mut status {

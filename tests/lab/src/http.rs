@@ -1,4 +1,5 @@
-//! HTTP/1.1 as far as browsers need it of a small server: requests one after the other, bodies by content-length.
+//! HTTP/1.1 as far as browsers need it of a small server: requests one after the other, bodies by
+//! content-length.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -70,9 +71,15 @@ impl Request {
 
 impl Response {
     /// An answer of one type that is not to be stored.
-    pub fn new(status: impl Into<Cow<'static, str>>, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        let headers =
-            vec![("content-type".into(), content_type.into()), ("cache-control".into(), "no-store".into())];
+    pub fn new(
+        status: impl Into<Cow<'static, str>>,
+        content_type: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
+        let headers = vec![
+            ("content-type".into(), content_type.into()),
+            ("cache-control".into(), "no-store".into()),
+        ];
         Self { status: status.into(), headers, body: body.into() }
     }
 
@@ -123,7 +130,8 @@ impl Response {
 
 /// The next request, or none at the end of the connection.
 ///
-/// `buffer` keeps what came after it. A body that breaks off is taken as far as it came: what was sent was sent.
+/// `buffer` keeps what came after it. A body that breaks off is taken as far as it came: what was
+/// sent was sent.
 pub fn next_request(stream: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<Option<Request>> {
     let (mut request, head_length) = loop {
         if let Some(parsed) = parse_head(buffer)? {
@@ -155,7 +163,9 @@ fn decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let [first, more @ ..] = rest {
         rest = more;
-        let code = more.get(..2).and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        let code = more
+            .get(..2)
+            .and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
         bytes.push(match (first, code) {
             (b'%', Some(code)) => {
                 rest = &more[2..];

@@ -42,7 +42,8 @@ pub enum Conduct {
     Good,
     /// Knows nothing.
     Empty,
-    /// Says that every certificate is the first one that it learnt of: the key at Cert Spotter, the certificate at crt.sh.
+    /// Says that every certificate is the first one that it learnt of: the key at Cert Spotter, the
+    /// certificate at crt.sh.
     Lie,
     /// Names and issuers are full of markup and of characters that nobody sees.
     Hostile,
@@ -50,7 +51,8 @@ pub enum Conduct {
     Garbled,
     /// Gives the first page whatever page is asked for (Cert Spotter).
     Loop,
-    /// Takes `deduplicate=Y` at its word, and shows no precertificate beside its certificate (crt.sh).
+    /// Takes `deduplicate=Y` at its word, and shows no precertificate beside its certificate
+    /// (crt.sh).
     Deduplicate,
 }
 
@@ -69,10 +71,15 @@ impl Issuance {
     /// The serial number in hexadecimal, as DER has it: never negative.
     pub fn serial_hex(&self) -> String {
         let serial = crate::static_ct::hex(&self.serial);
-        if self.serial.first().is_none_or(|byte| *byte >= 0x80) { format!("00{serial}") } else { serial }
+        if self.serial.first().is_none_or(|byte| *byte >= 0x80) {
+            format!("00{serial}")
+        } else {
+            serial
+        }
     }
 
-    /// SHA-256 of the TBS without the SCT list or the poison: the same for certificate and precertificate.
+    /// SHA-256 of the TBS without the SCT list or the poison: the same for certificate and
+    /// precertificate.
     pub fn tbs_sha256(&self) -> [u8; 32] {
         Sha256::digest(&self.tbs).into()
     }
@@ -82,12 +89,14 @@ impl Issuance {
         self.names.iter().any(|one| one.eq_ignore_ascii_case(name))
     }
 
-    /// Made up after this one: the same but for the serial number, so that no signature fits. The serial has to be one of eight bytes.
+    /// Made up after this one: the same but for the serial number, so that no signature fits. The
+    /// serial has to be one of eight bytes.
     pub fn made_up(&self, n: u32) -> Self {
         let serial = [&self.serial[..4], &n.to_be_bytes()].concat();
         let renumbered = |der: &[u8]| {
             let mut der = der.to_vec();
-            let at = der.windows(8).position(|eight| eight == self.serial).expect("the serial number");
+            let at =
+                der.windows(8).position(|eight| eight == self.serial).expect("the serial number");
             der[at..at + 8].copy_from_slice(&serial);
             der
         };

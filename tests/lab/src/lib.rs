@@ -1,6 +1,7 @@
 //! The lab: certificate authorities, logs, monitors, homes and attackers, made afresh at every run.
 //!
-//! Nothing here is a mock of Doorlight: real keys, real certificates with true SCTs (by rcgen and AWS-LC), real trees, real servers on loopback.
+//! Nothing here is a mock of Doorlight: real keys, real certificates with true SCTs (by rcgen and
+//! AWS-LC), real trees, real servers on loopback.
 
 pub mod authority;
 pub mod cert_spotter;

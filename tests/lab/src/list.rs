@@ -1,4 +1,5 @@
-//! Who publishes the list of logs: `/log_list.json` and, of its bytes, `/log_list.sig`, RSA PKCS#1 v1.5 with SHA-256.
+//! Who publishes the list of logs: `/log_list.json` and, of its bytes, `/log_list.sig`, RSA PKCS#1
+//! v1.5 with SHA-256.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -90,7 +91,9 @@ impl Publisher {
     pub fn answer(&self, request: &Request) -> Response {
         match request.path() {
             "/log_list.json" => Response::new("200 OK", "application/json", self.list()),
-            "/log_list.sig" => Response::new("200 OK", "application/octet-stream", self.signature()),
+            "/log_list.sig" => {
+                Response::new("200 OK", "application/octet-stream", self.signature())
+            }
             _ => Response::new("404 Not Found", "text/plain", "404 page not found\n"),
         }
     }

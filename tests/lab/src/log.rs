@@ -1,7 +1,8 @@
-//! Logs: they sign, queue what they signed, merge it into a tree and sign the tree's head; and they can be told to cheat.
+//! Logs: they sign, queue what they signed, merge it into a tree and sign the tree's head; and they
+//! can be told to cheat.
 //!
-//! The tree begins with entries of other people, the fillers, so that there are full tiles and more than one level. They cost nothing until
-//! somebody asks for the tree.
+//! The tree begins with entries of other people, the fillers, so that there are full tiles and more
+//! than one level. They cost nothing until somebody asks for the tree.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -48,7 +49,8 @@ pub enum Conduct {
     Pending,
     /// Signs from now on and never merges (A7). Where the entry should be, another one stands.
     Withhold,
-    /// Shows a second history under heads of its own (A8): of the same size, with another root. What is submitted meanwhile is only in there.
+    /// Shows a second history under heads of its own (A8): of the same size, with another root.
+    /// What is submitted meanwhile is only in there.
     Fork,
     /// Its heads are a week old.
     Stale,
@@ -58,7 +60,8 @@ pub enum Conduct {
     BadSignature,
     /// One bit of every proof, and of every tile, is wrong.
     WrongProof,
-    /// Answers of the right kind with numbers that are none, hashes of the wrong length, proofs without end, and tiles that are cut off.
+    /// Answers of the right kind with numbers that are none, hashes of the wrong length, proofs
+    /// without end, and tiles that are cut off.
     Garbled,
     /// Shows the tree as it was before anything was submitted, under new heads.
     Rollback,
@@ -157,7 +160,8 @@ impl Log {
         Self::with(name, operator, shape, false, FILLERS)
     }
 
-    /// A new log of static-ct-api, whose first own entry is the `leaf_index`th (40 bits). One that is to be asked should begin with few thousand.
+    /// A new log of static-ct-api, whose first own entry is the `leaf_index`th (40 bits). One that
+    /// is to be asked should begin with few thousand.
     pub fn tiled(name: &str, operator: &str, leaf_index: u64) -> Self {
         Self::with(name, operator, KeyShape::P256, true, leaf_index)
     }
@@ -176,7 +180,8 @@ impl Log {
         Self { name: name.into(), operator: operator.into(), shared: Arc::new(shared) }
     }
 
-    /// What commands and paths call it: the last word of its name that is not in brackets, in lower case.
+    /// What commands and paths call it: the last word of its name that is not in brackets, in lower
+    /// case.
     pub fn slug(&self) -> String {
         let name = self.name.split('(').next().unwrap_or_default();
         name.split_whitespace().last().unwrap_or_default().to_ascii_lowercase()
@@ -246,12 +251,18 @@ impl Log {
     }
 
     /// The same for an entry that only some get to see.
-    pub fn submit_for(&self, shown: Shown, at: OffsetDateTime, submission: &Submission<'_>) -> Vec<u8> {
+    pub fn submit_for(
+        &self,
+        shown: Shown,
+        at: OffsetDateTime,
+        submission: &Submission<'_>,
+    ) -> Vec<u8> {
         let mut state = self.lock();
         let index = self.shared.fillers + u64::try_from(state.queue.len()).expect("small");
         let extensions = self.extensions(index);
         let timestamp = millis(at);
-        // What an SCT signs and what a leaf holds differ in name only: version 0, then a signature type or a leaf type of 0, then the entry.
+        // What an SCT signs and what a leaf holds differ in name only: version 0, then a signature
+        // type or a leaf type of 0, then the entry.
         let leaf = [
             &[0, 0][..],
             &timestamp.to_be_bytes(),
@@ -263,7 +274,8 @@ impl Log {
         .concat();
         let sct = self.serialize(&timestamp.to_be_bytes(), &extensions, &self.sign_raw(&leaf));
         let hash = tree::leaf_hash(&leaf);
-        let (precertificate, chain) = (Some(submission.precertificate.to_vec()), submission.chain.to_vec());
+        let (precertificate, chain) =
+            (Some(submission.precertificate.to_vec()), submission.chain.to_vec());
         state.queue.push(Queued { entry: Entry { leaf, precertificate, chain }, hash, shown });
         if state.conduct != Conduct::Pending {
             state.merged = state.queue.len();
@@ -332,10 +344,12 @@ impl Log {
         self.lock().published.iter().any(|size| is_such(*size))
     }
 
-    /// The signature under a head: TreeHeadSignature (RFC 6962 section 3.5) in a digitally-signed struct.
+    /// The signature under a head: TreeHeadSignature (RFC 6962 section 3.5) in a digitally-signed
+    /// struct.
     pub fn sign_head(&self, head: &Head) -> Vec<u8> {
         let mut signed =
-            [&[0, 1][..], &head.timestamp.to_be_bytes(), &head.size.to_be_bytes(), &head.root].concat();
+            [&[0, 1][..], &head.timestamp.to_be_bytes(), &head.size.to_be_bytes(), &head.root]
+                .concat();
         if self.conduct() == Conduct::BadSignature {
             signed[2] ^= 1;
         }
@@ -371,7 +385,11 @@ impl Log {
 
     /// CtExtensions with `leaf_index` (static-ct-api), where the log is one of those.
     fn extensions(&self, index: u64) -> Vec<u8> {
-        if self.shared.is_tiled { [&[0, 0, 5][..], &index.to_be_bytes()[3..]].concat() } else { Vec::new() }
+        if self.shared.is_tiled {
+            [&[0, 0, 5][..], &index.to_be_bytes()[3..]].concat()
+        } else {
+            Vec::new()
+        }
     }
 
     fn sign_raw(&self, message: &[u8]) -> Vec<u8> {
@@ -452,7 +470,10 @@ pub fn with_length_of_24_bits(value: &[u8]) -> Vec<u8> {
 
 /// RFC 3339, to the second.
 pub fn rfc3339(time: OffsetDateTime) -> String {
-    time.replace_nanosecond(0).expect("zero is in range").format(&Rfc3339).expect("a year of four digits")
+    time.replace_nanosecond(0)
+        .expect("zero is in range")
+        .format(&Rfc3339)
+        .expect("a year of four digits")
 }
 
 /// A v3 list, published at `published`, of logs with their states and since when they have them.
@@ -464,11 +485,13 @@ pub fn log_list(published: OffsetDateTime, logs: &[(&Log, &str, OffsetDateTime)]
         match operators.iter_mut().find(|operator| operator["name"] == log.operator.as_str()) {
             Some(operator) => operator[field].as_array_mut().expect("an array").push(entry),
             None => {
-                let mut operator = json!({"name": log.operator, "email": [], "logs": [], "tiled_logs": []});
+                let mut operator =
+                    json!({"name": log.operator, "email": [], "logs": [], "tiled_logs": []});
                 operator[field].as_array_mut().expect("an array").push(entry);
                 operators.push(operator);
             }
         }
     }
-    json!({"version": "1.0", "log_list_timestamp": rfc3339(published), "operators": operators}).to_string()
+    json!({"version": "1.0", "log_list_timestamp": rfc3339(published), "operators": operators})
+        .to_string()
 }

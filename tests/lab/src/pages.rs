@@ -6,7 +6,8 @@ use crate::http::{Request, Response};
 
 const LOGIN: &str = include_str!("pages/authorize.html");
 
-/// The home: what of Home Assistant matters to somebody who stands between, and pages that keep a browser busy in other ways.
+/// The home: what of Home Assistant matters to somebody who stands between, and pages that keep a
+/// browser busy in other ways.
 pub fn home(request: &Request) -> Response {
     match request.path() {
         "/" => Response::html(include_str!("pages/home.html"))
@@ -18,7 +19,9 @@ pub fn home(request: &Request) -> Response {
         "/worker" => Response::html(include_str!("pages/worker.html")),
         "/sw.js" => Response::new("200 OK", "text/javascript", include_str!("pages/sw.js")),
         // The back/forward cache leaves out what must not be stored.
-        "/bfcache" => Response::html(include_str!("pages/bfcache.html")).with("cache-control", "no-cache"),
+        "/bfcache" => {
+            Response::html(include_str!("pages/bfcache.html")).with("cache-control", "no-cache")
+        }
         "/frame" => Response::html(include_str!("pages/frame.html")),
         "/api/state" => Response::json(&json!({"state": "on"})),
         path if path.starts_with("/auth/authorize") => Response::html(LOGIN),
@@ -27,7 +30,8 @@ pub fn home(request: &Request) -> Response {
     }
 }
 
-/// Somebody else's site, which sends people and requests to the home. `issuer` is a proxy's intermediate.
+/// Somebody else's site, which sends people and requests to the home. `issuer` is a proxy's
+/// intermediate.
 pub fn other(request: &Request, issuer: &[u8]) -> Response {
     match request.path() {
         "/" => Response::html("<!doctype html><title>Elsewhere</title><h1>Elsewhere</h1>"),

@@ -1,4 +1,5 @@
-//! The good homes and the attackers A1 to A9 of the threat model, each as a chain, a key and what has to come of it.
+//! The good homes and the attackers A1 to A9 of the threat model, each as a chain, a key and what
+//! has to come of it.
 
 use std::sync::Arc;
 
@@ -71,7 +72,12 @@ impl Lab {
         Self {
             now,
             authority: Authority::new("Lab Encrypt", KeyShape::P384, KeyShape::P384, now),
-            other_authority: Authority::new("Other Trust", KeyShape::Rsa2048, KeyShape::Rsa2048, now),
+            other_authority: Authority::new(
+                "Other Trust",
+                KeyShape::Rsa2048,
+                KeyShape::Rsa2048,
+                now,
+            ),
             proxy: Authority::new("Office Proxy", KeyShape::P256, KeyShape::P256, now),
             proxy_of_markup: Authority::new(MARKUP, KeyShape::P256, KeyShape::P256, now),
             logs: vec![
@@ -159,7 +165,8 @@ impl Lab {
         let rogue = |scts| self.authority.issue(&self.order(2, scts), &thief);
         let intercepted = |scts| self.proxy.issue(&self.order(2, scts), &thief);
         let rogue_logged = rogue(Scts::From(&logs));
-        let elsewhere = Order { names: &["other.ui.nabu.test"], ..self.order(2, Scts::From(&logs)) };
+        let elsewhere =
+            Order { names: &["other.ui.nabu.test"], ..self.order(2, Scts::From(&logs)) };
         let malformed = {
             let mut chain = good.clone();
             // The outer length promises more than there is.
@@ -167,19 +174,25 @@ impl Lab {
             chain
         };
 
-        let scenario =
-            |name, id, title, chain: &[Vec<u8>], key: &Arc<dyn SigningKey>, pinned, first_sight, codes| {
-                Scenario {
-                    name,
-                    id,
-                    title,
-                    chain: chain.to_vec(),
-                    key: Arc::clone(key),
-                    pinned,
-                    first_sight,
-                    codes,
-                }
-            };
+        let scenario = |name,
+                        id,
+                        title,
+                        chain: &[Vec<u8>],
+                        key: &Arc<dyn SigningKey>,
+                        pinned,
+                        first_sight,
+                        codes| {
+            Scenario {
+                name,
+                id,
+                title,
+                chain: chain.to_vec(),
+                key: Arc::clone(key),
+                pinned,
+                first_sight,
+                codes,
+            }
+        };
         vec![
             scenario(
                 "good",
@@ -189,7 +202,13 @@ impl Lab {
                 &home_signs,
                 "trusted",
                 "attention",
-                &["pin-same-key", "sct-valid", "ct-policy-met", "path-added-root", "possession-proven"],
+                &[
+                    "pin-same-key",
+                    "sct-valid",
+                    "ct-policy-met",
+                    "path-added-root",
+                    "possession-proven",
+                ],
             ),
             scenario(
                 "renewed",
@@ -385,11 +404,12 @@ impl Lab {
     }
 }
 
-/// The SCT list inside a certificate that the lab issued: what follows its OID, two OCTET STRINGs deep. It is the last extension.
+/// The SCT list inside a certificate that the lab issued: what follows its OID, two OCTET STRINGs
+/// deep. It is the last extension.
 fn embedded_sct_list(certificate: &[u8]) -> Vec<u8> {
     const OID: &[u8] = &[0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x02];
-    let at =
-        certificate.windows(OID.len()).position(|window| window == OID).expect("an SCT list") + OID.len();
+    let at = certificate.windows(OID.len()).position(|window| window == OID).expect("an SCT list")
+        + OID.len();
     let outer = octets(&certificate[at..]);
     octets(outer).to_vec()
 }

@@ -1,4 +1,5 @@
-//! A home behind TLS on loopback: presents the chain it is given, answers every request with a small page, and keeps what it was asked.
+//! A home behind TLS on loopback: presents the chain it is given, answers every request with a
+//! small page, and keeps what it was asked.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -27,9 +28,11 @@ pub fn signing_key(key: &rcgen::KeyPair) -> Arc<dyn SigningKey> {
     aws_lc_rs::sign::any_supported_type(&der).expect("a key that AWS-LC signs with")
 }
 
-/// TLS that presents `chain`, whatever it is, and signs the handshake with `key`, whether it fits or not.
+/// TLS that presents `chain`, whatever it is, and signs the handshake with `key`, whether it fits
+/// or not.
 ///
-/// Nothing is resumed: a resumed session shows no certificate, and what is presented may have been swapped since.
+/// Nothing is resumed: a resumed session shows no certificate, and what is presented may have been
+/// swapped since.
 pub fn tls_config(chain: &[Vec<u8>], key: Arc<dyn SigningKey>) -> Arc<ServerConfig> {
     let chain = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
     let resolver = Arc::new(Always(Arc::new(CertifiedKey::new(chain, key))));
@@ -44,7 +47,8 @@ pub fn tls_config(chain: &[Vec<u8>], key: Arc<dyn SigningKey>) -> Arc<ServerConf
 }
 
 impl Server {
-    /// Presents `chain`, whatever it is, and signs the handshake with `key`, whether it fits or not.
+    /// Presents `chain`, whatever it is, and signs the handshake with `key`, whether it fits or
+    /// not.
     pub fn start(chain: &[Vec<u8>], key: Arc<dyn SigningKey>) -> Self {
         let config = tls_config(chain, key);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
@@ -109,9 +113,16 @@ fn answer(
         request.extend_from_slice(&buffer[..count]);
     }
     if !request.is_empty() {
-        requests.lock().expect("no panic in the server").push(String::from_utf8_lossy(&request).into_owned());
+        requests
+            .lock()
+            .expect("no panic in the server")
+            .push(String::from_utf8_lossy(&request).into_owned());
         let page = "<!doctype html><title>Home</title><h1>Home</h1>";
-        write!(tls, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}", page.len())?;
+        write!(
+            tls,
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
+            page.len()
+        )?;
     }
     tls.conn.send_close_notify();
     tls.flush()

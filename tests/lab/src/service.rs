@@ -82,7 +82,12 @@ impl Service {
             }
         };
         let presented = Presented { name: String::new(), tls: reach.tls.clone() };
-        Ok(Self { name: name.into(), url, door: Door::new(listener, presented, Box::new(converse)), faults })
+        Ok(Self {
+            name: name.into(),
+            url,
+            door: Door::new(listener, presented, Box::new(converse)),
+            faults,
+        })
     }
 
     /// What commands and the journal call it.
@@ -95,7 +100,8 @@ impl Service {
         &self.url
     }
 
-    /// Lets the paths that begin with `path` fail; `/` for all. Of several faults, the longest path goes first. Without a fault they heal.
+    /// Lets the paths that begin with `path` fail; `/` for all. Of several faults, the longest path
+    /// goes first. Without a fault they heal.
     pub fn fail(&self, path: &str, fault: Option<Fault>) {
         let mut set = self.faults.lock();
         set.retain(|one| one.path != path);

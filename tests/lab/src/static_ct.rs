@@ -1,4 +1,5 @@
-//! What a log of static-ct-api (c2sp.org/static-ct-api, c2sp.org/tlog-tiles) answers under its monitoring prefix.
+//! What a log of static-ct-api (c2sp.org/static-ct-api, c2sp.org/tlog-tiles) answers under its
+//! monitoring prefix.
 
 use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256};
@@ -23,7 +24,8 @@ pub fn answer(log: &Log, path: &str) -> Response {
     found.unwrap_or_else(|| Response::new("404 Not Found", "text/plain", "404 page not found\n"))
 }
 
-/// A signed note; before the log's signature stands one that nobody knows, so that clients learn to pass over it.
+/// A signed note; before the log's signature stands one that nobody knows, so that clients learn to
+/// pass over it.
 fn checkpoint(log: &Log, view: &View) -> Response {
     let head = log.head(view);
     let url = log.submission_url();
@@ -33,7 +35,8 @@ fn checkpoint(log: &Log, view: &View) -> Response {
     let grease = Sha256::digest(head.timestamp.to_be_bytes());
     if log.conduct() == Conduct::Garbled {
         // One more than 64 bits hold, a hash of one byte, and a line that nobody asked for.
-        let note = format!("{origin}\n18446744073709551616\nAA==\n{MARKUP}\n\n\u{2014} {origin} AAAA\n");
+        let note =
+            format!("{origin}\n18446744073709551616\nAA==\n{MARKUP}\n\n\u{2014} {origin} AAAA\n");
         return Response::new("200 OK", "text/plain; charset=utf-8", note);
     }
     let note = format!(
@@ -54,7 +57,8 @@ fn issuer(log: &Log, fingerprint: &str) -> Option<Response> {
 
 /// `<L>/<N>[.p/<W>]` or `data/<N>[.p/<W>]`.
 ///
-/// Partial tiles are only there for sizes that a checkpoint was given out for, and gone once the tile is full: both is what clients may meet.
+/// Partial tiles are only there for sizes that a checkpoint was given out for, and gone once the
+/// tile is full: both is what clients may meet.
 fn tile(log: &Log, view: &View, path: &str) -> Option<Response> {
     let (level, rest) = path.split_once('/')?;
     let (is_data, level) = if level == "data" { (true, 0) } else { (false, strict_number(level)?) };
@@ -101,14 +105,15 @@ fn tile_leaf(entry: &Entry) -> Vec<u8> {
     [&entry.leaf[2..], &precertificate, &with_length_of_16_bits(&chain)].concat()
 }
 
-/// `x001/x234/067`: groups of three digits, all but the last with an `x`; no more groups than needed.
+/// `x001/x234/067`: groups of three digits, all but the last with an `x`; no more groups than
+/// needed.
 fn tile_index(path: &str) -> Option<u64> {
     let groups: Vec<_> = path.split('/').collect();
     let (last, others) = groups.split_last()?;
     let mut index: u64 = 0;
     for group in others.iter().map(|group| group.strip_prefix('x')).chain([Some(*last)]) {
-        let group =
-            group.filter(|group| group.len() == 3 && group.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let group = group
+            .filter(|group| group.len() == 3 && group.bytes().all(|byte| byte.is_ascii_digit()))?;
         index = index.checked_mul(1_000)?.checked_add(group.parse().ok()?)?;
     }
     (others.is_empty() || others[0] != "x000").then_some(index)

@@ -1,4 +1,5 @@
-//! Merkle trees as RFC 6962 section 2.1 defines them, word for word: over all leaves, recursively, with nothing kept. The lab's trees are small.
+//! Merkle trees as RFC 6962 section 2.1 defines them, word for word: over all leaves, recursively,
+//! with nothing kept. The lab's trees are small.
 
 use sha2::{Digest, Sha256};
 
@@ -29,8 +30,11 @@ pub fn inclusion(m: usize, leaves: &[Hash]) -> Vec<Hash> {
     }
     let k = split(leaves.len());
     let (left, right) = leaves.split_at(k);
-    let (mut path, sibling) =
-        if m < k { (inclusion(m, left), root(right)) } else { (inclusion(m - k, right), root(left)) };
+    let (mut path, sibling) = if m < k {
+        (inclusion(m, left), root(right))
+    } else {
+        (inclusion(m - k, right), root(left))
+    };
     path.push(sibling);
     path
 }

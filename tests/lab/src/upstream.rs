@@ -1,4 +1,5 @@
-//! Passes requests on to a real server on loopback, as what ends the TLS of a remote address does: the home itself, and whoever stands between.
+//! Passes requests on to a real server on loopback, as what ends the TLS of a remote address does:
+//! the home itself, and whoever stands between.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -6,15 +7,18 @@ use std::time::Duration;
 
 use crate::http::Request;
 
-/// Who asks, for the server: somebody on the internet (RFC 5737). Loopback would be taken for the local network.
+/// Who asks, for the server: somebody on the internet (RFC 5737). Loopback would be taken for the
+/// local network.
 const REMOTE: &str = "203.0.113.7";
 
 /// How long one side of a WebSocket is listened to before it is the other's turn.
 const TURN: Duration = Duration::from_millis(2);
 
-/// Passes one request on, and what comes back; a WebSocket both ways, byte by byte. True where the client's connection can be used again.
+/// Passes one request on, and what comes back; a WebSocket both ways, byte by byte. True where the
+/// client's connection can be used again.
 ///
-/// `socket` is what `stream` stands on, `buffer` what came after the request. `heard` is told how many bytes a WebSocket brought, each time.
+/// `socket` is what `stream` stands on, `buffer` what came after the request. `heard` is told how
+/// many bytes a WebSocket brought, each time.
 pub fn pass_on(
     mut stream: impl Read + Write,
     socket: &TcpStream,
@@ -39,9 +43,13 @@ pub fn pass_on(
     }
 }
 
-/// Hands the server's answer back. Where it says how long it is, it does not say any more that the connection ends; a browser that loads hundreds of files
-/// would shake hands for each. True then.
-fn hand_back(server: &mut TcpStream, client: &mut impl Write, is_head_only: bool) -> io::Result<bool> {
+/// Hands the server's answer back. Where it says how long it is, it does not say any more that the
+/// connection ends; a browser that loads hundreds of files would shake hands for each. True then.
+fn hand_back(
+    server: &mut TcpStream,
+    client: &mut impl Write,
+    is_head_only: bool,
+) -> io::Result<bool> {
     let mut bytes = Vec::new();
     let mut part = [0; 16_384];
     let length = loop {
@@ -53,8 +61,9 @@ fn hand_back(server: &mut TcpStream, client: &mut impl Write, is_head_only: bool
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut answer = httparse::Response::new(&mut headers);
         if let httparse::Status::Complete(end) = answer.parse(&bytes).map_err(io::Error::other)? {
-            let named =
-                |name| answer.headers.iter().find(move |header| header.name.eq_ignore_ascii_case(name));
+            let named = |name| {
+                answer.headers.iter().find(move |header| header.name.eq_ignore_ascii_case(name))
+            };
             let is_empty = is_head_only || matches!(answer.code, Some(204 | 304));
             let length = named("content-length")
                 .and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
@@ -67,8 +76,9 @@ fn hand_back(server: &mut TcpStream, client: &mut impl Write, is_head_only: bool
         return Ok(false);
     };
     let head = String::from_utf8_lossy(&bytes[..end]);
-    let kept =
-        head.split_inclusive("\r\n").filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+    let kept = head
+        .split_inclusive("\r\n")
+        .filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
     client.write_all(kept.collect::<String>().as_bytes())?;
     client.write_all(&bytes[end..])?;
     let left = length.saturating_sub(bytes.len() - end);
@@ -76,7 +86,8 @@ fn hand_back(server: &mut TcpStream, client: &mut impl Write, is_head_only: bool
     Ok(true)
 }
 
-/// The request as the server gets it: it is told who asks, and to end the connection after its answer.
+/// The request as the server gets it: it is told who asks, and to end the connection after its
+/// answer.
 fn head(request: &Request) -> io::Result<Vec<u8>> {
     let length = request.header("content-length").parse().unwrap_or(0);
     if request.body.len() != length {
@@ -89,8 +100,9 @@ fn head(request: &Request) -> io::Result<Vec<u8>> {
         }
     }
     let connection = if request.wants_websocket() { "Upgrade" } else { "close" };
-    head +=
-        &format!("connection: {connection}\r\nx-forwarded-for: {REMOTE}\r\nx-forwarded-proto: https\r\n\r\n");
+    head += &format!(
+        "connection: {connection}\r\nx-forwarded-for: {REMOTE}\r\nx-forwarded-proto: https\r\n\r\n"
+    );
     Ok(head.into_bytes())
 }
 
@@ -124,7 +136,9 @@ fn carry(from: &mut impl Read, to: &mut impl Write) -> io::Result<Option<usize>>
             to.flush()?;
             Ok(Some(count))
         }
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(Some(0)),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Ok(Some(0))
+        }
         Err(error) => Err(error),
     }
 }

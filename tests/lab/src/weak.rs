@@ -1,4 +1,5 @@
-//! A key that nobody should use any more: RSA of 1024 bits. AWS-LC refuses to sign with it, so the `rsa` crate does.
+//! A key that nobody should use any more: RSA of 1024 bits. AWS-LC refuses to sign with it, so the
+//! `rsa` crate does.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
-//! The public world as servers: the logs, two monitors, the publisher of the list, and a place where nobody should end up.
+//! The public world as servers: the logs, two monitors, the publisher of the list, and a place
+//! where nobody should end up.
 //!
-//! For a test in Rust: `let world = World::start(&lab, Arc::default())?`; from then on `lab.log_list()` says where the logs are. All ends when
-//! the world is dropped.
+//! For a test in Rust: `let world = World::start(&lab, Arc::default())?`; from then on
+//! `lab.log_list()` says where the logs are. All ends when the world is dropped.
 
 use std::io;
 use std::net::TcpListener;
@@ -63,12 +64,14 @@ struct Monitors {
 }
 
 impl World {
-    /// Starts the servers, over plain HTTP. The monitors know nothing yet. A lab has one world at a time: its logs are where they were started last.
+    /// Starts the servers, over plain HTTP. The monitors know nothing yet. A lab has one world at a
+    /// time: its logs are where they were started last.
     pub fn start(lab: &Lab, journal: Arc<Journal>) -> io::Result<Self> {
         Self::start_at(lab, journal, Reach::plain())
     }
 
-    /// The same over TLS at `host`, which clients have to be told is on loopback, as its subdomain `astray` is.
+    /// The same over TLS at `host`, which clients have to be told is on loopback, as its subdomain
+    /// `astray` is.
     pub fn start_over_tls(lab: &Lab, journal: Arc<Journal>, host: &str) -> io::Result<Self> {
         let other_host = format!("{ASTRAY}.{host}");
         let key = key(KeyShape::P256);
@@ -94,13 +97,23 @@ impl World {
             page: AtomicUsize::new(PAGE),
         });
         let publisher = Arc::new(Publisher::new(lab.log_list(), lab.now));
-        let mut start = |name, answer: Box<dyn Fn(&crate::http::Request) -> Response + Send + Sync>| {
-            let listener = TcpListener::bind("127.0.0.1:0")?;
-            services.push(Service::start(name, listener, &reach, Arc::clone(&journal), answer)?);
-            io::Result::Ok(())
-        };
+        let mut start =
+            |name, answer: Box<dyn Fn(&crate::http::Request) -> Response + Send + Sync>| {
+                let listener = TcpListener::bind("127.0.0.1:0")?;
+                services.push(Service::start(
+                    name,
+                    listener,
+                    &reach,
+                    Arc::clone(&journal),
+                    answer,
+                )?);
+                io::Result::Ok(())
+            };
         let (known, conduct) = (Arc::clone(&ledger), Arc::clone(&monitors));
-        start(CRT_SH, Box::new(move |request| crt_sh::answer(&known, current(&conduct.crt_sh), request)))?;
+        start(
+            CRT_SH,
+            Box::new(move |request| crt_sh::answer(&known, current(&conduct.crt_sh), request)),
+        )?;
         let (known, conduct) = (Arc::clone(&ledger), Arc::clone(&monitors));
         start(
             CERT_SPOTTER,
@@ -117,7 +130,8 @@ impl World {
 
     /// Where everything is, for the driver of a test.
     pub fn describe(&self, lab: &Lab) -> Value {
-        let logs: Vec<_> = lab.all_logs().into_iter().map(|(log, state)| describe(log, state)).collect();
+        let logs: Vec<_> =
+            lab.all_logs().into_iter().map(|(log, state)| describe(log, state)).collect();
         json!({
             "logs": logs,
             "monitors": {"crt_sh": self.url(CRT_SH), "cert_spotter": self.url(CERT_SPOTTER)},
@@ -162,26 +176,33 @@ impl World {
         self.monitors.page.store(page.max(1), Ordering::SeqCst);
     }
 
-    /// Sets what a log does; `*` for all. Besides a [`log::Conduct`] that can be `down` or one of [`Fault::preset`]. `good` heals all.
+    /// Sets what a log does; `*` for all. Besides a [`log::Conduct`] that can be `down` or one of
+    /// [`Fault::preset`]. `good` heals all.
     pub fn set_log(&self, name: &str, mode: &str) -> Result<(), String> {
-        let chosen: Vec<_> = self.logs.iter().filter(|log| name == "*" || log.slug() == name).collect();
+        let chosen: Vec<_> =
+            self.logs.iter().filter(|log| name == "*" || log.slug() == name).collect();
         if chosen.is_empty() {
             return Err(format!("no {name}"));
         }
-        chosen
-            .into_iter()
-            .try_for_each(|log| self.set(&log.slug(), mode, |conduct: log::Conduct| log.set_conduct(conduct)))
+        chosen.into_iter().try_for_each(|log| {
+            self.set(&log.slug(), mode, |conduct: log::Conduct| log.set_conduct(conduct))
+        })
     }
 
-    /// Sets what a monitor does; `*` for both. Besides a [`issuance::Conduct`] the same as for a log.
+    /// Sets what a monitor does; `*` for both. Besides a [`issuance::Conduct`] the same as for a
+    /// log.
     pub fn set_monitor(&self, name: &str, mode: &str) -> Result<(), String> {
-        let monitors = [(CRT_SH, &self.monitors.crt_sh), (CERT_SPOTTER, &self.monitors.cert_spotter)];
-        let chosen: Vec<_> = monitors.iter().filter(|(one, _)| name == "*" || *one == name).collect();
+        let monitors =
+            [(CRT_SH, &self.monitors.crt_sh), (CERT_SPOTTER, &self.monitors.cert_spotter)];
+        let chosen: Vec<_> =
+            monitors.iter().filter(|(one, _)| name == "*" || *one == name).collect();
         if chosen.is_empty() {
             return Err(format!("no {name}"));
         }
         chosen.into_iter().try_for_each(|(name, place)| {
-            self.set(name, mode, |conduct| *place.lock().unwrap_or_else(PoisonError::into_inner) = conduct)
+            self.set(name, mode, |conduct| {
+                *place.lock().unwrap_or_else(PoisonError::into_inner) = conduct
+            })
         })
     }
 
@@ -190,9 +211,11 @@ impl World {
         self.set(LISTS, mode, |conduct: list::Conduct| self.publisher.set_conduct(conduct))
     }
 
-    /// Lets a server fail at the paths that begin with `path`; `*` for all servers. Without a fault it heals there.
+    /// Lets a server fail at the paths that begin with `path`; `*` for all servers. Without a fault
+    /// it heals there.
     pub fn fail(&self, name: &str, path: &str, fault: Option<&Fault>) -> Result<(), String> {
-        let mut services = self.services.iter().filter(|one| name == "*" || one.name() == name).peekable();
+        let mut services =
+            self.services.iter().filter(|one| name == "*" || one.name() == name).peekable();
         if services.peek().is_none() {
             return Err(format!("no {name}"));
         }
@@ -200,8 +223,14 @@ impl World {
         Ok(())
     }
 
-    /// Lets a server fail in one of the ways that they all can fail in; or heals it, and lets `set` do the rest.
-    fn set<C: DeserializeOwned>(&self, name: &str, mode: &str, set: impl FnOnce(C)) -> Result<(), String> {
+    /// Lets a server fail in one of the ways that they all can fail in; or heals it, and lets `set`
+    /// do the rest.
+    fn set<C: DeserializeOwned>(
+        &self,
+        name: &str,
+        mode: &str,
+        set: impl FnOnce(C),
+    ) -> Result<(), String> {
         let service = self.service(name).ok_or_else(|| format!("no {name}"))?;
         if let Ok(conduct) = serde_json::from_value(mode.into()) {
             service.heal().map_err(|error| error.to_string())?;
@@ -209,7 +238,8 @@ impl World {
         } else if mode == "down" {
             service.down();
         } else {
-            let fault = Fault::preset(mode, &self.astray()).ok_or_else(|| format!("no mode {mode}"))?;
+            let fault =
+                Fault::preset(mode, &self.astray()).ok_or_else(|| format!("no mode {mode}"))?;
             service.fail("/", Some(fault));
         }
         Ok(())

@@ -134,14 +134,21 @@ fn the_home_does_what_it_is_told() {
     let head = ask(&mut line, "HEAD /bfcache HTTP/1.1", "").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK") && !head.contains("no-store"));
     let echo =
-        ask(&mut line, "POST /echo/it?q=<1> HTTP/1.1\r\nCookie: a=b\r\ncookie: c=d", "a body").unwrap();
+        ask(&mut line, "POST /echo/it?q=<1> HTTP/1.1\r\nCookie: a=b\r\ncookie: c=d", "a body")
+            .unwrap();
     assert!(echo.contains(r#""body":"a body""#) && echo.contains("q=&lt;1>"), "{echo}");
     assert!(ask(&mut line, "GET /nothing HTTP/1.1", "").unwrap().starts_with("HTTP/1.1 404"));
     let seen = driver.command(json!({"do": "requests"}));
     let echoed = &seen["requests"][2];
     assert_eq!(seen["requests"].as_array().unwrap().len(), 4);
     assert_eq!(
-        [&echoed["server"], &echoed["presented"], &echoed["method"], &echoed["target"], &echoed["body"]],
+        [
+            &echoed["server"],
+            &echoed["presented"],
+            &echoed["method"],
+            &echoed["target"],
+            &echoed["body"]
+        ],
         ["home", "good", "POST", "/echo/it?q=<1>", "a body"]
     );
     assert_eq!(echoed["headers"]["cookie"], "a=b, c=d");
@@ -156,12 +163,18 @@ fn the_home_does_what_it_is_told() {
     assert!(driver.connect().is_err());
     let seen = driver.command(json!({"do": "requests"}));
     assert_eq!(seen["requests"][4]["presented"], "A5");
-    assert_eq!(driver.command(json!({"do": "connections"})), json!({"accepted": 3, "handshakes": 2}));
+    assert_eq!(
+        driver.command(json!({"do": "connections"})),
+        json!({"accepted": 3, "handshakes": 2})
+    );
     assert!(driver.command(json!({"do": "present", "name": "nobody"}))["error"].is_string());
     assert!(driver.command(json!({"do": "dance"}))["error"].is_string());
     driver.tell(json!({"do": "clear"}));
     assert_eq!(driver.command(json!({"do": "requests"})), json!({"requests": []}));
-    assert_eq!(driver.command(json!({"do": "connections"})), json!({"accepted": 0, "handshakes": 0}));
+    assert_eq!(
+        driver.command(json!({"do": "connections"})),
+        json!({"accepted": 0, "handshakes": 0})
+    );
 }
 
 #[test]
@@ -191,7 +204,10 @@ fn the_home_goes_away_and_comes_back() {
     let started = Instant::now();
     let answer = ask(&mut line, "GET /away?x HTTP/1.1", "").unwrap();
     assert!(started.elapsed() >= Duration::from_millis(150));
-    assert!(answer.starts_with("HTTP/1.1 302") && answer.contains("location: https://elsewhere.test/\r\n"));
+    assert!(
+        answer.starts_with("HTTP/1.1 302")
+            && answer.contains("location: https://elsewhere.test/\r\n")
+    );
     driver.tell(json!({"do": "slow", "ms": 0}));
     driver.tell(json!({"do": "close-connections"}));
     assert!(ask(&mut line, "GET / HTTP/1.1", "").is_err());
@@ -224,14 +240,18 @@ fn the_public_world_does_what_it_is_told() {
         answer.split_once("\r\n\r\n").map(|(head, body)| (head[9..12].to_owned(), body.to_owned()))
     };
     let logs = driver.hello["logs"].as_array().unwrap().clone();
-    let kinds: Vec<_> =
-        logs.iter().map(|log| (log["name"].as_str().unwrap(), log["kind"].as_str().unwrap())).collect();
+    let kinds: Vec<_> = logs
+        .iter()
+        .map(|log| (log["name"].as_str().unwrap(), log["kind"].as_str().unwrap()))
+        .collect();
     assert_eq!(kinds[..3], [("ash", "rfc6962"), ("birch", "rfc6962"), ("cedar", "static-ct")]);
     let url = |value: &Value| value.as_str().unwrap().to_owned();
     let head = format!("{}ct/v1/get-sth", url(&logs[0]["url"]));
     let checkpoint = format!("{}checkpoint", url(&logs[2]["monitoring_url"]));
-    let crt_sh = format!("{}?dNSName={HOST}&match==&output=json", url(&driver.hello["monitors"]["crt_sh"]));
-    let spotter = format!("{}v1/issuances?domain={HOST}", url(&driver.hello["monitors"]["cert_spotter"]));
+    let crt_sh =
+        format!("{}?dNSName={HOST}&match==&output=json", url(&driver.hello["monitors"]["crt_sh"]));
+    let spotter =
+        format!("{}v1/issuances?domain={HOST}", url(&driver.hello["monitors"]["cert_spotter"]));
     let list = format!("{}log_list.json", url(&driver.hello["lists"]));
     let rows = |url: &str| -> Value { serde_json::from_str(&fetch(url).unwrap().1).unwrap() };
     let count = |url: &str| rows(url).as_array().unwrap().len();
@@ -249,11 +269,13 @@ fn the_public_world_does_what_it_is_told() {
     driver.tell(json!({"do": "present", "name": issued["name"]}));
     let line = driver.connect().unwrap();
     let leaf = line.conn.peer_certificates().unwrap()[0].to_vec();
-    let sha256: String =
-        sha2::Digest::finalize(sha2::Digest::chain_update(<sha2::Sha256 as sha2::Digest>::new(), leaf))
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+    let sha256: String = sha2::Digest::finalize(sha2::Digest::chain_update(
+        <sha2::Sha256 as sha2::Digest>::new(),
+        leaf,
+    ))
+    .iter()
+    .map(|byte| format!("{byte:02x}"))
+    .collect();
     assert_eq!(issued["sha256"], sha256.as_str());
     driver.tell(json!({"do": "log", "name": "cedar", "mode": "429"}));
     assert_eq!(fetch(&checkpoint).unwrap().0, "429");
@@ -274,7 +296,9 @@ fn the_public_world_does_what_it_is_told() {
     driver.tell(json!({"do": "monitor", "name": "cert-spotter", "page": 100_000}));
     driver.tell(json!({"do": "forget"}));
     let (known, spotted) = (count(&crt_sh), count(&spotter));
-    for (what, more) in [("unknown-same-ca", 2), ("unknown-other-ca", 2), ("wildcard", 0), ("renewal", 2)] {
+    for (what, more) in
+        [("unknown-same-ca", 2), ("unknown-other-ca", 2), ("wildcard", 0), ("renewal", 2)]
+    {
         let before = count(&crt_sh);
         let issued = driver.command(json!({"do": "issue", "what": what}));
         assert_eq!((count(&crt_sh), &issued["ok"]), (before + more, &json!(true)), "{what}");
@@ -295,10 +319,19 @@ fn the_public_world_does_what_it_is_told() {
 
     // All of it was written down, by whom.
     let seen = driver.command(json!({"do": "requests"}));
-    let servers: std::collections::BTreeSet<_> =
-        seen["requests"].as_array().unwrap().iter().map(|one| one["server"].as_str().unwrap()).collect();
-    assert_eq!(servers.into_iter().collect::<Vec<_>>(), ["ash", "cedar", "cert-spotter", "crt-sh", "lists"]);
-    assert!(driver.command(json!({"do": "log", "name": "oak", "mode": "good"}))["error"].is_string());
+    let servers: std::collections::BTreeSet<_> = seen["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["server"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        servers.into_iter().collect::<Vec<_>>(),
+        ["ash", "cedar", "cert-spotter", "crt-sh", "lists"]
+    );
+    assert!(
+        driver.command(json!({"do": "log", "name": "oak", "mode": "good"}))["error"].is_string()
+    );
 }
 
 #[test]
@@ -340,8 +373,15 @@ fn every_scenario_can_be_presented_under_a_name_of_its_own() {
     let scenarios = driver.hello["scenarios"].as_array().unwrap().clone();
     let mut names: Vec<_> = scenarios.iter().map(|one| one["name"].as_str().unwrap()).collect();
     // What no client in its right mind accepts, or what leaves it to the client to find an issuer.
-    let refused =
-        ["A9-name", "A9-expired", "A9-weak", "A9-malformed", "A9-no-key", "leaf-only", "proxy-hidden"];
+    let refused = [
+        "A9-name",
+        "A9-expired",
+        "A9-weak",
+        "A9-malformed",
+        "A9-no-key",
+        "leaf-only",
+        "proxy-hidden",
+    ];
     for name in &names {
         driver.tell(json!({"do": "present", "name": name}));
         let ended = driver.connect().map(|line| line.conn.peer_certificates().unwrap().len());

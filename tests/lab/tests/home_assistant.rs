@@ -88,7 +88,8 @@ impl Driver {
     /// What `GET` of a path answers, head and body, to somebody who is not logged in.
     fn get(&self, path: &str) -> (u16, String) {
         let mut stream = self.dial("home_assistant_port").unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
+            .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -118,7 +119,8 @@ fn say<S: Read + Write>(socket: &mut WebSocket<S>, message: &Value) {
     socket.send(Message::text(message.to_string())).unwrap();
 }
 
-/// A frame to compare. What the real one says of a message's form quotes the message as Python writes it: of that, only how it begins.
+/// A frame to compare. What the real one says of a message's form quotes the message as Python
+/// writes it: of that, only how it begins.
 fn comparable(mut frame: Value) -> Value {
     for pointer in ["/message", "/error/message"] {
         if let Some(Value::String(text)) = frame.pointer_mut(pointer) {
@@ -178,7 +180,10 @@ fn it_holds_what_the_home_presents_until_it_is_told_otherwise() {
     assert!(expires.len() == 25 && expires.ends_with("+00:00"), "{expires}");
 
     driver.tell(json!({"holds": "A5"}));
-    assert_eq!(driver.ask("cloud/status")["result"]["remote_certificate"]["fingerprint"], driver.sha1("A5"));
+    assert_eq!(
+        driver.ask("cloud/status")["result"]["remote_certificate"]["fingerprint"],
+        driver.sha1("A5")
+    );
     driver.command(json!({"do": "issue", "what": "renewal"}));
     driver.tell(json!({"holds": "issued-1", "version": "2021.1.4", "two_factor": true}));
     let renewed = driver.ask("cloud/status")["result"]["remote_certificate"]["fingerprint"].clone();
@@ -186,7 +191,8 @@ fn it_holds_what_the_home_presents_until_it_is_told_otherwise() {
     assert_eq!(driver.ask("auth/current_user")["result"]["mfa_modules"][0]["enabled"], true);
     assert_eq!(hear(&mut driver.local())["ha_version"], "2021.1.4");
 
-    driver.tell(json!({"instead": {"auth_required": "{\"type\":\"<b>\"}", "cloud/status": "[$id]"}}));
+    driver
+        .tell(json!({"instead": {"auth_required": "{\"type\":\"<b>\"}", "cloud/status": "[$id]"}}));
     assert_eq!(hear(&mut driver.local()), json!({"type": "<b>"}));
     assert_eq!(driver.ask("cloud/status"), json!([1]));
     driver.tell(json!({"instead": {"auth_required": "", "auth_invalid": "{}"}}));
@@ -196,7 +202,9 @@ fn it_holds_what_the_home_presents_until_it_is_told_otherwise() {
     driver.tell(json!({"instead": {}}));
     assert_eq!(driver.ask("cloud/status")["success"], true);
     let seen = driver.command(json!({"do": "requests"}));
-    assert!(seen["requests"].as_array().unwrap().iter().all(|one| one["server"] == "home-assistant"));
+    assert!(
+        seen["requests"].as_array().unwrap().iter().all(|one| one["server"] == "home-assistant")
+    );
 }
 
 #[test]
@@ -206,13 +214,19 @@ fn failed_logins_are_counted_and_five_in_a_row_are_too_many() {
         driver.fail();
     }
     driver.ask("ping");
-    assert_eq!(driver.tell(json!({})), json!({"ok": true, "logins": 1, "failed_logins": 4, "banned": false}));
+    assert_eq!(
+        driver.tell(json!({})),
+        json!({"ok": true, "logins": 1, "failed_logins": 4, "banned": false})
+    );
     assert_eq!(driver.get("/").0, 200);
     assert_eq!(driver.get("/api/states").0, 401);
     for _ in 0..4 {
         driver.fail();
     }
-    assert_eq!(driver.tell(json!({})), json!({"ok": true, "logins": 1, "failed_logins": 9, "banned": true}));
+    assert_eq!(
+        driver.tell(json!({})),
+        json!({"ok": true, "logins": 1, "failed_logins": 9, "banned": true})
+    );
     assert_eq!(driver.get("/").0, 403);
     driver.tell(json!({"forget": true}));
     assert_eq!(driver.get("/").0, 200);
@@ -222,7 +236,10 @@ fn failed_logins_are_counted_and_five_in_a_row_are_too_many() {
 fn it_goes_and_comes_back_on_its_port() {
     let driver = Driver::new();
     driver.tell(json!({"state": "down"}));
-    assert_eq!(driver.dial("home_assistant_port").unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(
+        driver.dial("home_assistant_port").unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
     driver.tell(json!({"state": "up"}));
     assert_eq!(driver.ask("ping")["type"], "pong");
     driver.tell(json!({"state": "hang"}));
@@ -274,7 +291,10 @@ fn a_real_server_can_answer_behind_the_homes_tls() {
     let mut line = remote();
     for _ in 0..2 {
         let answer = get(&mut line, &head);
-        assert!(answer.ends_with("<h1>Home Assistant</h1>") && !answer.contains("connection:"), "{answer}");
+        assert!(
+            answer.ends_with("<h1>Home Assistant</h1>") && !answer.contains("connection:"),
+            "{answer}"
+        );
     }
     let seen = driver.command(json!({"do": "requests"}))["requests"].clone();
     assert_eq!(seen[0]["server"], "home");
@@ -287,7 +307,8 @@ fn a_real_server_can_answer_behind_the_homes_tls() {
     assert_eq!(headers["host"], HOST);
 
     driver.command(json!({"do": "present", "name": "A5"}));
-    let (mut socket, _) = tungstenite::client(format!("wss://{HOST}/api/websocket"), remote()).unwrap();
+    let (mut socket, _) =
+        tungstenite::client(format!("wss://{HOST}/api/websocket"), remote()).unwrap();
     assert_eq!(hear(&mut socket)["type"], "auth_required");
     say(&mut socket, &json!({"type": "auth", "access_token": driver.token()}));
     assert_eq!(hear(&mut socket)["type"], "auth_ok");

@@ -1,5 +1,5 @@
-//! The lab's logs, monitors and list: their proofs by the definition's other implementations (`tlog_tiles`, `signed_note`, AWS-LC), each mode by
-//! what a client gets to see.
+//! The lab's logs, monitors and list: their proofs by the definition's other implementations
+//! (`tlog_tiles`, `signed_note`, AWS-LC), each mode by what a client gets to see.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -106,8 +106,12 @@ fn parse_sct(sct: &[u8]) -> Sct {
 /// Hands something in and builds the leaf that has to be in the tree, from the SCT that came back.
 fn submit(log: &Log, tbs: &[u8]) -> Vec<u8> {
     let chain = [b"an issuer".to_vec()];
-    let submission =
-        Submission { issuer_spki: b"a key", tbs, precertificate: b"a precertificate", chain: &chain };
+    let submission = Submission {
+        issuer_spki: b"a key",
+        tbs,
+        precertificate: b"a precertificate",
+        chain: &chain,
+    };
     let sct = parse_sct(&log.submit(OffsetDateTime::now_utc(), &submission));
     let leaf = [
         &[0, 0][..],
@@ -128,9 +132,13 @@ fn is_signed(log: &Log, message: &[u8], signature: &[u8]) -> bool {
     let spki = log.spki();
     // What follows the algorithm: BIT STRING of 65 octets, or of a RSAPublicKey of 2048 bits.
     if spki.len() == 91 {
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &spki[26..]).verify(message, signature).is_ok()
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &spki[26..])
+            .verify(message, signature)
+            .is_ok()
     } else {
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &spki[24..]).verify(message, signature).is_ok()
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &spki[24..])
+            .verify(message, signature)
+            .is_ok()
     }
 }
 
@@ -151,7 +159,8 @@ fn hashes(base64: &Value) -> Vec<Hash> {
 /// `get-sth`: size, root, timestamp, and whether the signature is right.
 fn tree_head(log: &Log) -> (u64, Hash, u64, bool) {
     let sth = get(&format!("{}ct/v1/get-sth", log.submission_url())).json();
-    let (size, timestamp) = (sth["tree_size"].as_u64().unwrap(), sth["timestamp"].as_u64().unwrap());
+    let (size, timestamp) =
+        (sth["tree_size"].as_u64().unwrap(), sth["timestamp"].as_u64().unwrap());
     let root = hash(&sth["sha256_root_hash"]);
     let signed = Base64::decode_vec(sth["tree_head_signature"].as_str().unwrap()).unwrap();
     (size, root, timestamp, is_head_signed(log, timestamp, size, &root, &signed))
@@ -159,7 +168,8 @@ fn tree_head(log: &Log) -> (u64, Hash, u64, bool) {
 
 /// What `get-proof-by-hash` proves of a leaf: its index, if the proof is right.
 fn included(log: &Log, leaf: &[u8], size: u64, root: Hash) -> Result<u64, u16> {
-    let wanted = Base64::encode_string(&tree::leaf_hash(leaf)).replace('+', "%2B").replace('/', "%2F");
+    let wanted =
+        Base64::encode_string(&tree::leaf_hash(leaf)).replace('+', "%2B").replace('/', "%2F");
     let url = log.submission_url();
     let got = get(&format!("{url}ct/v1/get-proof-by-hash?hash={wanted}&tree_size={size}"));
     if got.status != 200 {
@@ -167,14 +177,21 @@ fn included(log: &Log, leaf: &[u8], size: u64, root: Hash) -> Result<u64, u16> {
     }
     let answer = got.json();
     let index = answer["leaf_index"].as_u64().unwrap();
-    tlog_tiles::check_record(&hashes(&answer["audit_path"]), size, root, index, tlog_tiles::record_hash(leaf))
-        .map(|()| index)
-        .map_err(|_| 0)
+    tlog_tiles::check_record(
+        &hashes(&answer["audit_path"]),
+        size,
+        root,
+        index,
+        tlog_tiles::record_hash(leaf),
+    )
+    .map(|()| index)
+    .map_err(|_| 0)
 }
 
 fn is_consistent(log: &Log, (first, old): (u64, Hash), (second, new): (u64, Hash)) -> bool {
     let url = log.submission_url();
-    let answer = get(&format!("{url}ct/v1/get-sth-consistency?first={first}&second={second}")).json();
+    let answer =
+        get(&format!("{url}ct/v1/get-sth-consistency?first={first}&second={second}")).json();
     tlog_tiles::check_tree(&hashes(&answer["consistency"]), second, new, first, old).is_ok()
 }
 
@@ -201,7 +218,8 @@ impl Verifier for OfLog {
 fn checkpoint(log: &Log) -> Result<(u64, Hash), String> {
     let note = get(&format!("{}checkpoint", log.monitoring_url()));
     let note = Note::from_bytes(&note.body).unwrap();
-    let origin = log.submission_url().strip_prefix("http://").unwrap().strip_suffix('/').unwrap().to_owned();
+    let origin =
+        log.submission_url().strip_prefix("http://").unwrap().strip_suffix('/').unwrap().to_owned();
     let known = VerifierList::new(vec![Box::new(OfLog(log.clone(), origin.clone()))]);
     let (verified, unknown) = note.verify(&known).map_err(|error| error.to_string())?;
     assert_eq!((verified.len(), unknown.len()), (1, 1));
@@ -218,7 +236,8 @@ impl TileReader for Tiles {
     }
 
     fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, tlog_tiles::Error> {
-        let url = |tile: &Tile| format!("{}{}", self.0, tile.path().replacen("tile/8/", "tile/", 1));
+        let url =
+            |tile: &Tile| format!("{}{}", self.0, tile.path().replacen("tile/8/", "tile/", 1));
         Ok(tiles.iter().map(|tile| get(&url(tile)).body).collect())
     }
 
@@ -343,10 +362,12 @@ fn a_log_of_tiles_proves_what_it_signed() {
     ] {
         assert_eq!(tile(path), expected, "{path}");
     }
-    // The first entry in a tile of data: a TimestampedEntry, the precertificate, and one issuer, which can be asked for.
+    // The first entry in a tile of data: a TimestampedEntry, the precertificate, and one issuer,
+    // which can be asked for.
     let data = get(&format!("{}tile/data/003.p/32", log.monitoring_url())).body;
     let issuer = Sha256::digest(b"an issuer");
-    let first = [&leaves[168][2..], &[0, 0, 16], b"a precertificate", &[0, 32], &issuer[..]].concat();
+    let first =
+        [&leaves[168][2..], &[0, 0, 16], b"a precertificate", &[0, 32], &issuer[..]].concat();
     assert!(data.starts_with(&first));
     let issuer: String = issuer.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(get(&format!("{}issuer/{issuer}", log.monitoring_url())).body, b"an issuer");
@@ -360,11 +381,14 @@ fn the_homes_certificate_is_in_every_log() {
     let leaf = lab.authority.issue(&lab.order(30, Scts::From(&logs)), &lab.home_key).remove(0);
     let issued = lab.authority.issued();
     assert_eq!(issued.len(), 1);
-    // By another parser: certificate and precertificate say what the logs signed, and one extension more each.
+    // By another parser: certificate and precertificate say what the logs signed, and one extension
+    // more each.
     let signed = TbsCertificate::from_der(&issued[0].tbs).unwrap();
     assert_eq!(signed.to_der().unwrap(), issued[0].tbs);
     let precertificate = issued[0].precertificate.clone().unwrap();
-    for (der, oid) in [(&leaf, "1.3.6.1.4.1.11129.2.4.2"), (&precertificate, "1.3.6.1.4.1.11129.2.4.3")] {
+    for (der, oid) in
+        [(&leaf, "1.3.6.1.4.1.11129.2.4.2"), (&precertificate, "1.3.6.1.4.1.11129.2.4.3")]
+    {
         let certificate = Certificate::from_der(der).unwrap();
         let tbs = certificate.tbs_certificate();
         let (last, others) = tbs.extensions().unwrap().split_last().unwrap();
@@ -421,7 +445,8 @@ fn logs_cheat_as_they_are_told() {
     let told = submit(3);
     assert_eq!(proven(&told), (Ok(302), Ok(602)));
 
-    // A8: the same size, another root, an entry that only this history has, and no proof that joins them.
+    // A8: the same size, another root, an entry that only this history has, and no proof that joins
+    // them.
     let (main, main_tiles) = (tree_head(ash), checkpoint(cedar).unwrap());
     set("fork");
     let (fork, fork_tiles) = (tree_head(ash), checkpoint(cedar).unwrap());
@@ -471,14 +496,20 @@ fn withheld_and_forked_scenarios_are_seen_by_the_right_ones() {
     let scenarios = lab.scenarios();
     assert!(["A7", "A8"].iter().all(|id| scenarios.iter().any(|one| one.id == *id)));
     let cedar = world.log("cedar").unwrap();
-    let shown =
-        |cedar: &Log| cedar.entries(0, usize::MAX).iter().filter(|one| one.precertificate.is_some()).count();
+    let shown = |cedar: &Log| {
+        cedar.entries(0, usize::MAX).iter().filter(|one| one.precertificate.is_some()).count()
+    };
     let everybody = shown(cedar);
     world.set_log("cedar", "fork").unwrap();
     // A8's, and only that.
     assert_eq!(shown(cedar), everybody + 1);
     assert_eq!(
-        cedar.entries(0, usize::MAX).iter().skip(600).filter(|one| one.precertificate.is_none()).count(),
+        cedar
+            .entries(0, usize::MAX)
+            .iter()
+            .skip(600)
+            .filter(|one| one.precertificate.is_none())
+            .count(),
         1
     );
 }
@@ -567,7 +598,9 @@ fn the_list_is_signed_or_not() {
     let der: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     let der = Base64::decode_vec(&der).unwrap();
     let is_right = |list: &[u8], signature: &[u8]| {
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &der[24..]).verify(list, signature).is_ok()
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &der[24..])
+            .verify(list, signature)
+            .is_ok()
     };
     let published = |list: &[u8]| {
         let list: Value = serde_json::from_slice(list).unwrap();
@@ -619,8 +652,10 @@ fn the_monitors_answer_in_their_shapes() {
     world.publish_home(&lab);
     // good, renewed, renewed elsewhere, expired: of two authorities.
     assert_eq!(world.ledger.len(), 4);
-    let crt_sh =
-        format!("{}?dNSName={HOST}&match==&exclude=expired&deduplicate=Y&output=json", world.url(CRT_SH));
+    let crt_sh = format!(
+        "{}?dNSName={HOST}&match==&exclude=expired&deduplicate=Y&output=json",
+        world.url(CRT_SH)
+    );
     let got = get(&crt_sh);
     assert_eq!(got.headers["access-control-allow-origin"], "*");
     let rows = got.json();
@@ -629,11 +664,16 @@ fn the_monitors_answer_in_their_shapes() {
     for pair in rows.chunks(2) {
         assert_eq!(pair[0]["serial_number"], pair[1]["serial_number"]);
         assert_eq!(pair[0]["name_value"], HOST);
-        assert!(pair[0]["not_before"].as_str().unwrap().len() == 19 && pair[0]["issuer_ca_id"].is_u64());
+        assert!(
+            pair[0]["not_before"].as_str().unwrap().len() == 19 && pair[0]["issuer_ca_id"].is_u64()
+        );
         for (row, has_poison) in [(&pair[0], false), (&pair[1], true)] {
             let got = get(&format!("{}?d={}", world.url(CRT_SH), row["id"]));
-            let der: String =
-                String::from_utf8(got.body).unwrap().lines().filter(|line| !line.starts_with('-')).collect();
+            let der: String = String::from_utf8(got.body)
+                .unwrap()
+                .lines()
+                .filter(|line| !line.starts_with('-'))
+                .collect();
             let certificate = Certificate::from_der(&Base64::decode_vec(&der).unwrap()).unwrap();
             let extensions = certificate.tbs_certificate().extensions().unwrap().iter();
             let mut oids = extensions.map(|extension| extension.extn_id.to_string());
@@ -660,7 +700,8 @@ fn the_monitors_answer_in_their_shapes() {
     let stranger = key(KeyShape::P256);
     let wildcard = ["*.ui.nabu.test"];
     let logs = lab.good_logs();
-    let order = doorlight_lab::authority::Order { names: &wildcard, ..lab.order(1, Scts::From(&logs)) };
+    let order =
+        doorlight_lab::authority::Order { names: &wildcard, ..lab.order(1, Scts::From(&logs)) };
     let chain = lab.authority.issue(&order, &stranger);
     assert!(world.publish(&lab, &chain[0]));
     assert!(!world.publish(&lab, &lab.proxy.root));

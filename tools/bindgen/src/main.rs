@@ -1,5 +1,6 @@
-//! `doorlight-bindgen INPUT.wasm OUTDIR NAME`: the part of `wasm-bindgen-cli` that `tools/wasm` needs, built in seconds
-//! instead of minutes. The module runs in pages, workers and (by `initSync`) Node.
+//! `doorlight-bindgen INPUT.wasm OUTDIR NAME`: the part of `wasm-bindgen-cli` that `tools/wasm`
+//! needs, built in seconds instead of minutes. The module runs in pages, workers and (by
+//! `initSync`) Node.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
-//! `lab-home FOLDER [HOST]`: the home, its impostors, its neighbours and the public world (logs, monitors, the list of logs) for tests in real
-//! browsers. With a HOST, the public world is there over TLS; otherwise over plain HTTP. It says in JSON where they are, and then does what it is told line by line.
+//! `lab-home FOLDER [HOST]`: the home, its impostors, its neighbours and the public world (logs,
+//! monitors, the list of logs) for tests in real browsers. With a HOST, the public world is there
+//! over TLS; otherwise over plain HTTP. It says in JSON where they are, and then does what it is
+//! told line by line.
 
 use std::io::Write;
 use std::path::PathBuf;

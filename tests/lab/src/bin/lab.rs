@@ -1,4 +1,5 @@
-//! `lab DOORLIGHT`: lets the command line judge the good homes and every attacker, and prints the table.
+//! `lab DOORLIGHT`: lets the command line judge the good homes and every attacker, and prints the
+//! table.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +22,8 @@ fn main() -> ExitCode {
     for scenario in &scenarios {
         let first_sight = doorlight.look_at(scenario, false);
         let pinned = doorlight.look_at(scenario, true);
-        let holds = first_sight.verdict() == scenario.first_sight && pinned.verdict() == scenario.pinned;
+        let holds =
+            first_sight.verdict() == scenario.first_sight && pinned.verdict() == scenario.pinned;
         is_as_promised &= holds;
         // With the pin, and beyond it what a first visit would show.
         let mut shown_by = pinned.decided_by();
@@ -43,7 +45,11 @@ fn main() -> ExitCode {
         );
     }
     if let Some(example) = scenarios.iter().find(|scenario| scenario.id == "A3") {
-        println!("\nOne of them in full, {}:\n\n{}", example.title, doorlight.describe(example, true));
+        println!(
+            "\nOne of them in full, {}:\n\n{}",
+            example.title,
+            doorlight.describe(example, true)
+        );
     }
     if is_as_promised { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

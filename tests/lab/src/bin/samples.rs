@@ -1,5 +1,6 @@
-//! `samples FOLDER`: the certificates that the web page has to try: a good one, its renewal with the same key, and a man in the middle; with the root, the logs and
-//! the key of their own small world, and the moment at which they are judged. `./build.sh renew samples`.
+//! `samples FOLDER`: the certificates that the web page has to try: a good one, its renewal with
+//! the same key, and a man in the middle; with the root, the logs and the key of their own small
+//! world, and the moment at which they are judged. `./build.sh renew samples`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,0 +1,210 @@
+//! `doorlight check`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use doorlight::address::Address;
+use doorlight::site::Continuity;
+use doorlight::site::pins::Pins;
+use doorlight::time::Timestamp;
+use doorlight::verdict::Verdict;
+use doorlight::verdict::evidence::Check;
+use doorlight::verdict::examination::{self, Conclusion, Site};
+use doorlight::verdict::observation::{Observation, Possession, Seen};
+use doorlight::verdict::report::Report;
+use doorlight::x509::chain::Chain;
+
+use crate::commands::batch;
+use crate::commands::log_list;
+use crate::failure::Failure;
+use crate::io::connect::{Presented, connect};
+use crate::io::input;
+use crate::io::store;
+use crate::judge::{Setting, When};
+
+#[derive(Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["address", "chain", "batch"])))]
+pub(crate) struct Arguments {
+    /// The address, as https://host[:port]: looked at over a TLS connection of our own.
+    address: Option<String>,
+    /// A certificate chain in PEM or DER instead.
+    #[arg(long, value_name = "FILE", requires = "host")]
+    chain: Option<PathBuf>,
+    /// The host that the chain is for.
+    #[arg(long, value_name = "NAME", conflicts_with = "address")]
+    host: Option<String>,
+    /// Every PEM file in a folder instead, one line of JSON for each.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["host", "site"])]
+    batch: Option<PathBuf>,
+    /// The time to judge by, as 2026-11-22T13:00:00Z; now if not given.
+    #[arg(long, value_name = "RFC3339", conflicts_with = "address")]
+    at: Option<String>,
+    /// Judge each certificate by the time twelve hours after its first moment.
+    #[arg(long, conflicts_with_all = ["at", "address"])]
+    at_issue: bool,
+    /// A list of logs (v3 JSON, or an array of log keys), any number of times; the newest of the
+    /// shipped and the fetched one if none is given.
+    #[arg(long, value_name = "FILE")]
+    log_list: Vec<PathBuf>,
+    /// The signature of one of the lists; refused where it does not fit.
+    #[arg(long, value_name = "FILE", requires = "log_list")]
+    log_list_sig: Vec<PathBuf>,
+    /// Further roots to trust, besides Mozilla's.
+    #[arg(long, value_name = "FILE")]
+    roots: Vec<PathBuf>,
+    /// An export of pins to use instead of the ones kept here.
+    #[arg(long, value_name = "FILE")]
+    site: Option<PathBuf>,
+    /// Connect here instead of where the name leads.
+    #[arg(long, value_name = "IP:PORT", requires = "address")]
+    connect: Option<SocketAddr>,
+    /// A further check without which nothing is trusted, such as ct-policy.
+    #[arg(long, value_name = "CHECK", value_parser = parse_check)]
+    require: Vec<Check>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn parse_check(text: &str) -> Result<Check, String> {
+    serde_json::from_value(text.into())
+        .map_err(|_| "no check of this name; see docs/codes.md".into())
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let setting = Setting {
+        roots: input::roots(&arguments.roots)?,
+        log_lists: log_list::of_files(&arguments.log_list, &arguments.log_list_sig)?,
+        require: arguments.require.clone(),
+    };
+    let when = if arguments.at_issue {
+        When::AtIssue
+    } else {
+        When::At(input::time(arguments.at.as_deref())?)
+    };
+    if let Some(folder) = &arguments.batch {
+        return batch::run(folder, &setting, &when);
+    }
+    let mut unsaved = None;
+    let report = if let (Some(file), Some(host)) = (&arguments.chain, &arguments.host) {
+        let chain = Chain::from_bundle(&input::certificates(file)?)
+            .map_err(|error| Failure::from(error).in_file(file))?;
+        let observation = Observation {
+            address: input::address(host)?,
+            at: when.of(chain.leaf()),
+            chain,
+            seen: Seen::File,
+            possession: Possession::Unknown,
+        };
+        let kept = arguments.site.as_deref().map(input::pins).transpose()?;
+        let site = site(kept.as_ref(), &observation.address);
+        setting.judge(&observation, site).report
+    } else {
+        let address = input::address(arguments.address.as_deref().unwrap_or_default())?;
+        let (report, saved) = check_address(&arguments, &setting, &address)?;
+        unsaved = saved.err();
+        report
+    };
+    let text = if arguments.json { report.to_json() + "\n" } else { report.to_text() };
+    // A reader that hangs up early is no failure of the check.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    end(exit_code(report.verdict), report.verdict, unsaved)
+}
+
+/// The exit code; where something could not be kept, that is the end of what was trusted. A warning
+/// is never held back for want of a place to write it down.
+pub(crate) fn end(
+    code: ExitCode,
+    verdict: Verdict,
+    unsaved: Option<Failure>,
+) -> Result<ExitCode, Failure> {
+    match unsaved {
+        Some(failure) if verdict == Verdict::Trusted => Err(failure),
+        Some(failure) => {
+            eprintln!("doorlight: {failure}");
+            Ok(code)
+        }
+        None => Ok(code),
+    }
+}
+
+/// The report, and whether what was learnt could be kept.
+fn check_address(
+    arguments: &Arguments,
+    setting: &Setting,
+    address: &Address,
+) -> Result<(Report, Result<(), Failure>), Failure> {
+    let at = input::time(None)?;
+    // Pins that cannot be read are not the same as no pins: the verdict says so.
+    let kept = match &arguments.site {
+        Some(file) => Ok(input::pins(file)?),
+        None => store::load(),
+    };
+    let observation = match look(address, arguments.connect, at) {
+        Ok(observation) => observation,
+        Err(report) => return Ok((*report, Ok(()))),
+    };
+    let site = match &kept {
+        Ok(pins) => site(Some(pins), address),
+        Err(failure) => {
+            eprintln!("doorlight: {failure}");
+            Site::Unreadable
+        }
+    };
+    let Conclusion { report, continuity, .. } = setting.judge(&observation, site);
+    let is_kept_here = arguments.site.is_none() && matches!(site, Site::Record(_));
+    let mut saved = Ok(());
+    if let (true, Some(continuity)) = (is_kept_here, continuity) {
+        saved = remember(&observation, continuity, report.verdict);
+    }
+    Ok((report, saved))
+}
+
+/// Brings the kept record up to date.
+pub(crate) fn remember(
+    observation: &Observation,
+    continuity: Continuity,
+    verdict: Verdict,
+) -> Result<(), Failure> {
+    let (address, leaf) = (&observation.address, observation.chain.leaf());
+    store::update(|pins| pins.site_mut(address).remember(leaf, continuity, verdict, observation.at))
+}
+
+/// What the address presents now, or the report that ends here.
+pub(crate) fn look(
+    address: &Address,
+    at_socket: Option<SocketAddr>,
+    at: Timestamp,
+) -> Result<Observation, Box<Report>> {
+    let Presented { chain, possession } = match connect(address, at_socket) {
+        Ok(presented) => presented,
+        Err(reason) => return Err(Box::new(examination::unreachable(address, at, &reason))),
+    };
+    match Chain::presented(&chain) {
+        Ok(chain) => Ok(Observation {
+            address: address.clone(),
+            at,
+            chain,
+            seen: Seen::OwnProbe,
+            possession,
+        }),
+        Err(error) => Err(Box::new(examination::unreadable(address, at, Seen::OwnProbe, error))),
+    }
+}
+
+/// What `pins` say of the address.
+pub(crate) fn site<'a>(pins: Option<&'a Pins>, address: &Address) -> Site<'a> {
+    pins.and_then(|pins| pins.site(address)).map_or(Site::Unknown, Site::Record)
+}
+
+pub(crate) fn exit_code(verdict: Verdict) -> ExitCode {
+    ExitCode::from(match verdict {
+        Verdict::Trusted => 0,
+        Verdict::Attention => 1,
+        Verdict::Danger => 2,
+        Verdict::Unchecked => 3,
+    })
+}

@@ -1,0 +1,442 @@
+//! `doorlight home` against a WebSocket server on loopback that speaks as Home Assistant does, or
+//! worse.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Output;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use doorlight::time::Timestamp;
+use doorlight_lab::cli::Doorlight;
+use doorlight_lab::scenario::{HOST, Lab, Scenario};
+use doorlight_lab::server::Server;
+use serde_json::{Value, json};
+use sha1::{Digest, Sha1};
+use time::OffsetDateTime;
+use tungstenite::{Message, WebSocket};
+
+const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ0ZXN0In0.c2VjcmV0LXNlY3JldA";
+
+/// What the home on loopback holds.
+#[derive(Clone)]
+struct Home {
+    version: &'static str,
+    is_admin: bool,
+    cloud: Value,
+}
+
+impl Home {
+    fn new(cloud: Value) -> Self {
+        Self { version: "2026.11.1", is_admin: false, cloud }
+    }
+
+    /// As Home Assistant answers.
+    fn answer(&self, message: &Value) -> Value {
+        let result = |result: Value| json!({"id": message["id"], "type": "result", "success": true, "result": result});
+        let refused = |code: &str| json!({"id": message["id"], "type": "result", "success": false, "error": {"code": code, "message": "No."}});
+        match message["type"].as_str().unwrap_or_default() {
+            "auth" if message["access_token"] == TOKEN => {
+                json!({"type": "auth_ok", "ha_version": self.version})
+            }
+            "auth" => {
+                json!({"type": "auth_invalid", "message": "Invalid access token or password"})
+            }
+            "auth/current_user" => result(json!({
+                "id": "1", "name": "Doorlight", "is_owner": false, "is_admin": self.is_admin, "credentials": [],
+                "mfa_modules": [{"id": "totp", "name": "Authenticator app", "enabled": true}]
+            })),
+            "cloud/status" if self.cloud.is_null() => refused("unknown_command"),
+            "cloud/status" => result(self.cloud.clone()),
+            _ => refused("unknown_command"),
+        }
+    }
+}
+
+/// A server on loopback and everything that was said to it, connection by connection.
+struct Served {
+    address: SocketAddr,
+    heard: Arc<Mutex<Vec<Vec<String>>>>,
+}
+
+impl Served {
+    /// `speak` holds one connection.
+    fn new(speak: impl Fn(&mut WebSocket<TcpStream>, &mut Vec<String>) + Send + 'static) -> Self {
+        Self::raw(move |stream, heard| {
+            let mut socket = tungstenite::accept(stream).unwrap();
+            speak(&mut socket, heard);
+            // Till the other side has gone.
+            while socket.read().is_ok() {}
+        })
+    }
+
+    fn raw(speak: impl Fn(TcpStream, &mut Vec<String>) + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+                let mut said = Vec::new();
+                let guard = Noted { said: &mut said, written: &written };
+                speak(stream, guard.said);
+            }
+        });
+        Self { address, heard }
+    }
+
+    fn home(home: Home) -> Self {
+        Self::new(move |socket, heard| {
+            say(socket, &json!({"type": "auth_required", "ha_version": home.version}));
+            while let Ok(Message::Text(text)) = socket.read() {
+                heard.push(text.to_string());
+                let answer = home.answer(&serde_json::from_str(&text).unwrap());
+                say(socket, &answer);
+                if answer["type"] == "auth_invalid" {
+                    let _ = socket.close(None);
+                    break;
+                }
+            }
+        })
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Once the connections are over.
+    fn heard(&self, connections: usize) -> Vec<Vec<String>> {
+        let patience = Instant::now() + Duration::from_secs(10);
+        loop {
+            let heard = self.heard.lock().unwrap().clone();
+            if heard.len() >= connections || Instant::now() > patience {
+                return heard;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Writes down what was said when the connection is over, however it ends.
+struct Noted<'a> {
+    said: &'a mut Vec<String>,
+    written: &'a Mutex<Vec<Vec<String>>>,
+}
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        self.written.lock().unwrap().push(std::mem::take(self.said));
+    }
+}
+
+fn say(socket: &mut WebSocket<TcpStream>, message: &Value) {
+    let _ = socket.send(Message::text(message.to_string()));
+}
+
+struct Desk {
+    lab: Lab,
+    doorlight: Doorlight,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let lab = Lab::new(OffsetDateTime::now_utc());
+        let doorlight = Doorlight::new(Path::new(env!("CARGO_BIN_EXE_doorlight")), &lab);
+        // The shipped table as of today: it grows old, and these tests do not.
+        let mut table: Value =
+            serde_json::from_str(include_str!("../../data/advisories.json")).unwrap();
+        let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap();
+        table["published"] = Timestamp::from_secs(now).to_string().into();
+        std::fs::write(doorlight.file("table-of-today.json"), table.to_string()).unwrap();
+        Self { lab, doorlight }
+    }
+
+    fn token(&self, text: &str) -> String {
+        let path = self.doorlight.file("token");
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn home(&self, arguments: &[&str]) -> Output {
+        let table = self.doorlight.file("table-of-today.json");
+        let table = ["--advisories", table.to_str().unwrap()];
+        let table = if arguments.contains(&"--advisories") { &[][..] } else { &table[..] };
+        let output = self.doorlight.run(&[&["home"], table, arguments].concat());
+        let printed = [output.stdout.clone(), output.stderr.clone()].concat();
+        assert!(!String::from_utf8_lossy(&printed).contains("eyJ"), "a token was printed");
+        output
+    }
+
+    fn check(&self, scenario: &Scenario) -> Value {
+        let server = Server::start(&scenario.chain, Arc::clone(&scenario.key));
+        let connect = server.address().to_string();
+        let file = |name: &str| self.doorlight.file(name).to_str().unwrap().to_owned();
+        let output = self.doorlight.run(&[
+            "check",
+            HOST,
+            "--connect",
+            &connect,
+            "--roots",
+            &file("roots.pem"),
+            "--log-list",
+            &file("log_list.json"),
+            "--json",
+        ]);
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+fn codes(output: &Output) -> Vec<String> {
+    let json: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    json["evidence"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["code"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn cloud_with(leaf: &[u8], name: &str) -> Value {
+    let fingerprint: String = Sha1::digest(leaf).iter().map(|byte| format!("{byte:02x}")).collect();
+    let certificate = doorlight::x509::certificate::Certificate::from_der(leaf).unwrap();
+    json!({
+        "logged_in": true, "cloud": "connected", "remote_domain": name, "remote_connected": true, "remote_certificate_status": "ready",
+        "remote_certificate": {
+            "common_name": name, "alternative_names": [name], "fingerprint": fingerprint,
+            "expire_date": certificate.not_after().to_string().replace('Z', "+00:00")
+        }
+    })
+}
+
+#[test]
+fn without_a_token_it_reads_the_version_and_says_nothing() {
+    let desk = Desk::new();
+    let served = Served::home(Home::new(Value::Null));
+    let output = desk.home(&[&served.url(), "--json"]);
+    assert_eq!(
+        codes(&output),
+        ["home-version-current", "home-not-asked", "home-account-not-asked"]
+    );
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(served.heard(1), [Vec::<String>::new()]);
+    let old = Served::home(Home { version: "2021.1.4", ..Home::new(Value::Null) });
+    let output = desk.home(&[&old.url()]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.starts_with("[X]  INSECURE http://127.0.0.1:") && text.contains("CVE-2023-27482"),
+        "{text}"
+    );
+}
+
+/// From the home's word to the light at the remote address: confirmed where it is the home's,
+/// Danger where it is another's (A5).
+#[test]
+fn what_the_home_tells_decides_at_the_remote_address() {
+    let desk = Desk::new();
+    let scenarios = desk.lab.scenarios();
+    let scenario = |title: &str| scenarios.iter().find(|one| one.title.contains(title)).unwrap();
+    let (home, rogue) = (scenario("the home itself"), scenario("the same CA was tricked, logged"));
+    let first = desk.check(home);
+    assert_eq!(first["verdict"], "attention", "{first:#}");
+
+    let served = Served::home(Home::new(cloud_with(&home.chain[0], HOST)));
+    let token = desk.token(TOKEN);
+    let output = desk.home(&[&served.url(), "--token-file", &token, "--for", HOST, "--json"]);
+    assert_eq!(
+        codes(&output),
+        [
+            "home-version-current",
+            "home-told",
+            "home-account-two-factor-on",
+            "home-account-ban-unknown"
+        ]
+    );
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(served.heard(1)[0].len(), 3);
+
+    let report = desk.check(rogue);
+    assert_eq!(report["verdict"], "danger");
+    let decided = report["decided_by"].as_array().unwrap();
+    assert!(decided.contains(&json!("home-other-certificate")), "{decided:?}");
+    for round in 0..2 {
+        let report = desk.check(home);
+        assert_eq!(report["verdict"], "trusted", "{report:#}");
+        let pin = if round == 0 { "pin-told-by-home" } else { "pin-same-key" };
+        assert!(
+            report["evidence"].as_array().unwrap().iter().any(|one| one["code"] == pin),
+            "{report:#}"
+        );
+    }
+    let list = String::from_utf8(desk.doorlight.run(&["pin", "list"]).stdout).unwrap();
+    assert!(list.matches("told by the home").count() == 2, "{list}");
+    let kept = String::from_utf8(desk.doorlight.run(&["pin", "export"]).stdout).unwrap();
+    assert!(!kept.contains("eyJ"));
+
+    // Another home's word is not taken over, nor is silence.
+    for cloud in
+        [cloud_with(&home.chain[0], "other.ui.nabu.test"), Value::Null, json!({"logged_in": false})]
+    {
+        let served = Served::home(Home::new(cloud));
+        desk.home(&[&served.url(), "--token-file", &token, "--for", HOST]);
+        let now = String::from_utf8(desk.doorlight.run(&["pin", "export"]).stdout).unwrap();
+        assert_eq!(now, kept);
+    }
+    desk.home(&[&served.url(), "--token-file", &token, "--for", "other.example"]);
+    let now = String::from_utf8(desk.doorlight.run(&["pin", "export"]).stdout).unwrap();
+    assert_eq!(now, kept, "no record is made of a home that told of another");
+}
+
+#[test]
+fn a_wrong_token_is_said_exactly_once() {
+    let desk = Desk::new();
+    let served = Served::home(Home::new(Value::Null));
+    let token = desk.token("eyJ3cm9uZyI.eyJ3cm9uZyI.d3Jvbmc");
+    let output = desk.home(&[&served.url(), "--token-file", &token, "--for", HOST, "--json"]);
+    assert_eq!(codes(&output), ["home-version-current", "home-token-refused"]);
+    assert_eq!(output.status.code(), Some(3));
+    let heard = served.heard(1);
+    let tries = heard.iter().flatten().filter(|said| said.contains(r#""type":"auth""#)).count();
+    assert_eq!((heard.len(), tries), (1, 1), "{heard:?}");
+    assert!(!desk.doorlight.file("config/doorlight/pins.json").exists(), "nothing is kept");
+}
+
+#[test]
+fn what_is_no_token_costs_no_failed_login() {
+    let desk = Desk::new();
+    let served = Served::home(Home::new(Value::Null));
+    for text in ["", "secret", "a.b.c\",\"x\":\"", &"x".repeat(1 << 20)] {
+        let token = desk.token(text);
+        let output = desk.home(&[&served.url(), "--token-file", &token]);
+        assert_eq!(output.status.code(), Some(65));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("home-token-invalid"));
+    }
+    assert!(served.heard.lock().unwrap().is_empty(), "it was not even connected to");
+}
+
+#[test]
+fn only_local_addresses_are_asked() {
+    let desk = Desk::new();
+    let token = desk.token(TOKEN);
+    for (arguments, code) in [
+        (&["http://8.8.8.8:8123"][..], "local-address-public-ip"),
+        (&["http://home.example:8123"], "local-address-public-name"),
+        (&["https://abc.ui.nabu.casa"], "local-address-remote"),
+        (&["https://ha.home.example", "--for", "ha.home.example"], "local-address-remote"),
+        (&["ftp://homeassistant.local"], "local-address-scheme"),
+        // A name that is fine, and leads into the internet.
+        (&["http://homeassistant.local", "--connect", "8.8.8.8:8123"], "local-address-public-ip"),
+        (&["https://ha.home.example", "--connect", "[2001:db8::1]:443"], "local-address-public-ip"),
+    ] {
+        let output = desk.home(&[arguments, &["--token-file", &token]].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(64), "{arguments:?} {stderr}");
+        assert!(stderr.contains(code), "{arguments:?} {stderr}");
+    }
+    let output = desk.home(&["http://127.0.0.1:1", "--for", HOST]);
+    assert_eq!(output.status.code(), Some(64), "--for needs a token");
+}
+
+#[test]
+fn hostile_homes_end_in_not_checked() {
+    let desk = Desk::new();
+    let token = desk.token(TOKEN);
+    let greeting = json!({"type": "auth_required", "ha_version": "2026.11.1"});
+    type Speak = Box<dyn Fn(&mut WebSocket<TcpStream>, &mut Vec<String>) + Send>;
+    let after = |message: Message| -> Speak {
+        let greeting = greeting.clone();
+        Box::new(move |socket, _| {
+            say(socket, &greeting);
+            let _ = socket.read();
+            let _ = socket.send(message.clone());
+        })
+    };
+    let homes: Vec<(&str, Speak)> = vec![
+        ("home-message-malformed", Box::new(|socket, _| say(socket, &json!(["auth_required"])))),
+        ("home-message-malformed", after(Message::text("{"))),
+        ("home-message-malformed", after(Message::binary(vec![0; 9]))),
+        ("home-message-too-large", after(Message::text("x".repeat(10 << 20)))),
+        ("home-out-of-order", after(Message::text(r#"{"type":"auth_required"}"#))),
+        (
+            "home-out-of-order",
+            after(Message::text(r#"{"id":1,"type":"result","success":true,"result":{}}"#)),
+        ),
+    ];
+    for (code, speak) in homes {
+        let served = Served::new(speak);
+        let output = desk.home(&[&served.url(), "--token-file", &token, "--json"]);
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found =
+            json["evidence"].as_array().unwrap().iter().find(|one| one["check"] == "home").unwrap();
+        assert_eq!(
+            (found["code"].as_str(), found["detail"]["error"].as_str()),
+            (Some("home-not-reached"), Some(code)),
+            "{json:#}"
+        );
+        assert_eq!((json["verdict"].as_str(), output.status.code()), (Some("unchecked"), Some(3)));
+    }
+    // No WebSocket at all, a ban, nobody there.
+    let banned = Served::raw(|mut stream, _| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    });
+    let gone = Served::raw(|stream, _| drop(stream));
+    for url in [banned.url(), gone.url(), "http://127.0.0.1:1".into()] {
+        let output = desk.home(&[&url, "--token-file", &token, "--json"]);
+        assert_eq!(codes(&output), ["home-version-unknown", "home-not-reached"], "{url}");
+        assert_eq!(output.status.code(), Some(3));
+    }
+}
+
+/// A home that drips a byte a second is given up on in its time.
+#[test]
+fn a_home_that_drips_does_not_hold_us() {
+    let desk = Desk::new();
+    let served = Served::raw(|mut stream, _| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nX-Slow: ");
+        while stream.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    });
+    let began = Instant::now();
+    let output = desk.home(&[&served.url(), "--json"]);
+    assert_eq!(codes(&output), ["home-version-unknown", "home-not-reached"]);
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_older_table_is_refused_and_a_newer_one_used() {
+    let desk = Desk::new();
+    let served = Served::home(Home::new(Value::Null));
+    let table: Value = serde_json::from_str(include_str!("../../data/advisories.json")).unwrap();
+    let write = |published: &str, before: &str| {
+        let mut table = table.clone();
+        table["published"] = published.into();
+        table["advisories"][0]["affected"] = json!([{"before": before}]);
+        let path = desk.doorlight.file("advisories.json");
+        std::fs::write(&path, table.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let older = write("2026-11-21T23:59:59Z", "2026.7.0");
+    let output = desk.home(&[&served.url(), "--advisories", &older]);
+    assert_eq!(output.status.code(), Some(65));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("advisories-older"));
+    let newer = write(table["published"].as_str().unwrap(), "2026.12.0");
+    let output = desk.home(&[&served.url(), "--advisories", &newer, "--json"]);
+    assert_eq!(
+        (codes(&output)[0].as_str(), output.status.code()),
+        ("home-version-advisory", Some(1))
+    );
+}

@@ -1,0 +1,254 @@
+//! The ports of the guard engine, in a browser.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use doorlight::address::{Address, Host};
+use doorlight::time::Timestamp;
+use doorlight::verdict::report::Report;
+use doorlight::x509::certificate::Certificate;
+use doorlight::x509::signature::SignatureCheck;
+use doorlight_guard::armed::Armed;
+use doorlight_guard::audits::{PERIOD, issuer_of};
+use doorlight_guard::light::Light;
+use doorlight_guard::ports::{
+    Area, Browser, Captured, Clock, HomeLine, Notification, Probe, Refused, Spawn, Storage, Unseen,
+};
+use doorlight_guard::sources::host_of_pattern;
+use futures_util::{SinkExt, StreamExt};
+use gloo_net::websocket::Message;
+use gloo_net::websocket::futures::WebSocket;
+use gloo_timers::future::TimeoutFuture;
+use serde_json::{Value, json};
+use wasm_bindgen_futures::spawn_local;
+
+use crate::browser::api;
+use crate::browser::capture::{self, probe::CaptureError};
+use crate::browser::document;
+use crate::browser::gate::{self, Gate};
+use crate::browser::intermediates;
+use crate::browser::network::Network;
+use crate::browser::tabs;
+
+/// The alarm at the end of a good check, and before it.
+const EXPIRY: &str = "expiry";
+/// The alarm that looks whether an audit is due.
+pub const AUDIT: &str = "audit";
+/// When it goes off first.
+const FIRST_AUDIT: Duration = Duration::from_secs(120);
+/// Where it is kept whether this Chromium has `securityInfo`.
+const SECURITY_INFO: &str = "has_security_info";
+
+/// A browser.
+#[derive(Debug)]
+pub struct Effects {
+    /// How it shows certificates.
+    pub capture: capture::Browser,
+    /// What it lets pass.
+    pub gate: Gate,
+}
+
+impl Effects {
+    /// The browser that this runs in.
+    pub fn new() -> Self {
+        let capture = capture::Browser::detect();
+        Self { gate: Gate::new(capture.is_firefox()), capture }
+    }
+}
+
+impl Default for Effects {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for Effects {
+    fn now(&self) -> Timestamp {
+        doorlight_browser::now()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        TimeoutFuture::new(u32::try_from(time.as_millis()).unwrap_or(u32::MAX)).await;
+    }
+}
+
+impl Spawn for Effects {
+    fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        spawn_local(work);
+    }
+}
+
+impl From<CaptureError> for Unseen {
+    fn from(error: CaptureError) -> Self {
+        Self { code: error.code(), reason: error.reason().into() }
+    }
+}
+
+impl Probe for Effects {
+    async fn look(&self, address: &Address) -> Result<Captured, Unseen> {
+        Ok(self.capture.look(&self.gate, address).await?)
+    }
+}
+
+impl doorlight_guard::ports::Network for Effects {
+    fn network(&self, each: Duration, in_all: Duration) -> impl doorlight::fetch::Platform {
+        Network::new(each, in_all)
+    }
+
+    async fn verify(&self, checks: &[SignatureCheck]) -> Vec<bool> {
+        doorlight_browser::verify(checks).await
+    }
+
+    async fn missing_issuers(&self, report: &Report) -> Vec<Certificate> {
+        intermediates::fetch(report).await
+    }
+}
+
+impl Storage for Effects {
+    async fn read(&self, area: Area, keys: &[&str]) -> Result<Value, Refused> {
+        api::stored(area, Some(keys)).await
+    }
+
+    async fn read_all(&self, area: Area) -> Result<Value, Refused> {
+        api::stored(area, None).await
+    }
+
+    async fn write(&self, area: Area, entries: Value) -> Result<(), Refused> {
+        api::store(area, entries).await
+    }
+
+    async fn remove(&self, area: Area, key: &str) -> Result<(), Refused> {
+        api::unstore(area, key).await
+    }
+
+    fn random_uuid(&self) -> String {
+        api::random_uuid()
+    }
+}
+
+impl HomeLine for Effects {
+    type Line = WebSocket;
+
+    fn open(&self, url: &str) -> Option<WebSocket> {
+        WebSocket::open(url).ok()
+    }
+
+    async fn hear(&self, line: &mut WebSocket) -> Option<String> {
+        match line.next().await {
+            Some(Ok(Message::Text(text))) => Some(text),
+            Some(Ok(Message::Bytes(_)) | Err(_)) | None => None,
+        }
+    }
+
+    async fn say(&self, line: &mut WebSocket, text: String) -> Option<()> {
+        line.send(Message::Text(text)).await.ok()
+    }
+}
+
+impl Browser for Effects {
+    fn is_private(&self) -> bool {
+        api::is_private()
+    }
+
+    async fn is_granted(&self, pattern: &str) -> bool {
+        api::is_granted(pattern).await
+    }
+
+    async fn give_back(&self, pattern: &str) {
+        // A permission that stays is not asked for again; it does no harm.
+        let _ = api::give_back(&[pattern.to_owned()], &[]).await;
+    }
+
+    async fn notify(
+        &self,
+        address: &Address,
+        notification: &Notification<'_>,
+    ) -> Result<(), Refused> {
+        let host = address.host.as_str();
+        let (name, text) = match notification {
+            Notification::Issuance { id, issuance } => (
+                format!("{id} {address}"),
+                api::text("notify_issuance_text", &[host, &issuer_of(issuance)]),
+            ),
+            Notification::Issuances(count) => (
+                format!("many {address}"),
+                api::text("notify_many_text", &[&count.to_string(), host]),
+            ),
+        };
+        api::notify(&name, &api::text("notify_issuance_title", &[]), &text).await
+    }
+
+    async fn set_audit_alarm(&self, is_needed: bool) {
+        if is_needed {
+            let _ = api::set_repeated_alarm(AUDIT, FIRST_AUDIT, PERIOD).await;
+        } else {
+            api::clear_alarm(AUDIT).await;
+        }
+    }
+
+    async fn show(&self, address: &Address, light: &impl Fn() -> Light) {
+        for tab in tabs::of(address).await {
+            tabs::show_light(tab.id, address, None, light).await;
+        }
+    }
+
+    async fn leave(&self, address: &Address, is_danger: bool) {
+        if is_danger {
+            document::leave_everywhere(address).await;
+        }
+        for tab in tabs::of(address).await {
+            let _ = api::send_tab(tab.id, &gate::page(&tab.url, false)).await;
+        }
+    }
+
+    async fn call_in(&self, address: &Address) {
+        for tab in api::own_tabs(gate::PAGE).await {
+            let wanted =
+                tab.url.split_once('#').and_then(|(_, wanted)| wanted.parse::<Address>().ok());
+            if wanted.as_ref() == Some(address) {
+                api::reload_tab(tab.id).await;
+            }
+        }
+    }
+
+    async fn remember_capture(&self) {
+        if let capture::Browser::Chromium(chromium) = &self.capture
+            && let Some(known) = chromium.has_security_info()
+        {
+            // Without it the next life of the worker finds out again.
+            let _ = api::store(Area::Session, json!({SECURITY_INFO: known})).await;
+        }
+    }
+
+    async fn recall_capture(&self) {
+        if let capture::Browser::Chromium(chromium) = &self.capture {
+            let known = api::stored(Area::Session, Some(&[SECURITY_INFO])).await.ok();
+            chromium.recall(known.and_then(|known| known.get(SECURITY_INFO)?.as_bool()));
+        }
+    }
+
+    async fn granted_hosts(&self) -> Option<BTreeSet<Host>> {
+        let patterns = api::granted_patterns().await.ok()?;
+        Some(patterns.iter().filter_map(|pattern| host_of_pattern(pattern)).collect())
+    }
+
+    async fn shut_rules(
+        &self,
+        guarded: &BTreeSet<Host>,
+        open: &BTreeSet<Address>,
+    ) -> Result<(), Refused> {
+        self.gate.shut_all_but(guarded, open).await
+    }
+
+    async fn open_rules(&self, guarded: &BTreeSet<Host>, open: &Armed) -> Result<(), Refused> {
+        self.gate.open(guarded, &open.addresses()).await
+    }
+
+    async fn set_gate_alarm(&self, at: Option<Timestamp>) -> Result<(), Refused> {
+        match at {
+            Some(at) => api::set_alarm(EXPIRY, at.millis()).await?,
+            None => api::clear_alarm(EXPIRY).await,
+        }
+        Ok(())
+    }
+}

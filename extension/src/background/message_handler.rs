@@ -1,0 +1,760 @@
+//! Answers to the pages and to the content script.
+
+use doorlight::address::{Address, Host};
+use doorlight::site::pins::Pins;
+use doorlight::site::{Entered, Origin, Pin, SiteRecord};
+use doorlight::verdict::Verdict;
+use doorlight::verdict::evidence::Code;
+use doorlight::verdict::examination;
+use doorlight::x509::certificate::Certificate;
+use doorlight::x509::fingerprint::{Fingerprint, SpkiSha256};
+use doorlight_browser::now;
+use serde::Serialize;
+use serde_json::Value;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::background::engine::Engine;
+use crate::background::guarding;
+use crate::background::home_status;
+use crate::background::sender::{Sender, Whose};
+use crate::background::watch_status;
+use crate::browser::api;
+use crate::browser::document;
+use crate::browser::gate;
+use crate::browser::tabs;
+use crate::browser::url::{address_of, without_user};
+use crate::protocol::{
+    Exported, Overview, Passage, Preview, PreviewSite, Request, SelfTest, SelfTestStep, Status,
+};
+use doorlight_guard::check::{asks_for_key, examine, observed_last};
+use doorlight_guard::home::Occasion;
+use doorlight_guard::journal::Event;
+use doorlight_guard::light::Light;
+use doorlight_guard::log_list;
+use doorlight_guard::session::{AddressState, opens};
+use doorlight_guard::settings::{Consent, Settings};
+use doorlight_guard::state::State;
+use doorlight_guard::store::not_stored;
+use doorlight_guard::trouble::Trouble;
+use doorlight_guard::trust_config::TrustConfig;
+
+/// Answers a message, JSON for JSON; `null` for one that is not understood or may not be asked.
+pub async fn answer(engine: &Engine, message: &str, sender: &Sender) -> String {
+    let Ok(request) = serde_json::from_str::<Request>(message) else { return "null".into() };
+    if !sender.may_ask(&request, &api::own_url("")) {
+        return "null".into();
+    }
+    match request {
+        Request::Hello { url, document, is_restored, has_woken } => {
+            let page = Page { url, document, is_restored, has_woken };
+            json(hello(engine, &page, sender).await)
+        }
+        Request::Enter { url } => json(enter(engine, &url, sender).await),
+        Request::Status { url, tab } => json(status_of_tab(engine, &url, tab).await),
+        Request::CheckAgain { address } => {
+            engine.expire(Some(&address)).await;
+            engine.check(&address).await;
+            json(status(engine, &address, None).await)
+        }
+        Request::Guard { address } => json(guard(engine, &address).await),
+        Request::Unguard { address } => {
+            let trouble = unguard(engine, &address).await;
+            json(overview(engine, trouble).await)
+        }
+        Request::Accept { address, sha256 } => {
+            let trouble = accept(engine, &address, &sha256).await.err();
+            json(status(engine, &address, trouble).await)
+        }
+        Request::EnterFingerprint { address, text } => {
+            let trouble = enter_fingerprint(engine, &address, &text).await.err();
+            json(status(engine, &address, trouble).await)
+        }
+        Request::Unpin { address, spki_sha256 } => {
+            let trouble = unpin(engine, &address, &spki_sha256).await.err();
+            json(status(engine, &address, trouble).await)
+        }
+        Request::Except { address, typed, sha256 } => {
+            let trouble = except(engine, &address, &typed, sha256.as_deref()).await.err();
+            json(status(engine, &address, trouble).await)
+        }
+        Request::Overview => json(overview(engine, None).await),
+        Request::Change { settings } => {
+            let trouble = change(engine, settings).await.err();
+            json(overview(engine, trouble).await)
+        }
+        Request::Consent { address, consent } => {
+            let trouble = consent_to(engine, &address, consent).await.err();
+            json(overview(engine, trouble).await)
+        }
+        Request::PreviewPins { json: file } => json(preview_pins(engine, &file)),
+        Request::ImportPins { json: file } => {
+            let trouble = import_pins(engine, &file).await.err();
+            json(overview(engine, trouble).await)
+        }
+        Request::ExportPins => json(export_pins(engine)),
+        Request::ExportEvidence { address } => json(export_evidence(engine, &address)),
+        Request::StartAfresh => {
+            let trouble = start_afresh(engine).await.err();
+            json(overview(engine, trouble).await)
+        }
+        Request::Audit { address } => {
+            if engine.store.with(|state| state.last_chain(&address)).is_none() {
+                engine.check(&address).await;
+            }
+            engine.renew_log_list(true).await;
+            engine.audit(&address, true).await;
+            json(status(engine, &address, None).await)
+        }
+        Request::Acknowledge { address, id, is_known } => {
+            engine.acknowledge(&address, &id, is_known).await;
+            json(status(engine, &address, None).await)
+        }
+        Request::SetHome { address, local, token, keeps_token } => {
+            let set = engine.set_home(&address, &local, token.as_deref(), keeps_token).await;
+            json(status(engine, &address, set.err()).await)
+        }
+        Request::ForgetHome { address } => {
+            engine.forget_home(&address).await;
+            json(status(engine, &address, None).await)
+        }
+        Request::AskHome { address, again } => {
+            if api::is_private() {
+                return json(
+                    status(engine, &address, Some(trouble("home-private", &address))).await,
+                );
+            }
+            let occasion = if again { Occasion::Again } else { Occasion::ByHand };
+            engine.ask_home_and_decide(&address, occasion).await;
+            json(status(engine, &address, None).await)
+        }
+        Request::AcceptRisk { address, is_accepted, shown } => {
+            let accepted = engine.accept_risk(&address, is_accepted, shown).await;
+            json(status(engine, &address, accepted.err()).await)
+        }
+        Request::Cleaned { address } => {
+            let changed = engine
+                .store
+                .change_settings(|settings| {
+                    settings.unclean.remove(&address);
+                })
+                .await;
+            let trouble = changed.err().map(|error| not_stored(&error));
+            json(status(engine, &address, trouble).await)
+        }
+        Request::SelfTest { address } => json(self_test(engine, &address).await),
+    }
+}
+
+fn json<T: Serialize>(answer: T) -> String {
+    // Serialising plain structs with text keys does not fail.
+    serde_json::to_string(&answer).unwrap_or_else(|_| "null".into())
+}
+
+fn trouble(code: &str, detail: impl ToString) -> Trouble {
+    Trouble { code: code.into(), detail: doorlight::text::printable(&detail.to_string()) }
+}
+
+/// What a content script says of its document.
+struct Page {
+    url: String,
+    document: String,
+    is_restored: bool,
+    has_woken: bool,
+}
+
+/// The veil of a page. A content script is told nothing but whether it may lift.
+async fn hello(engine: &Engine, page: &Page, sender: &Sender) -> Passage {
+    let open = Passage { is_open: true, is_leaving: false, over_https: None, status: None };
+    let shut = |is_leaving| Passage { is_open: false, is_leaving, ..open.clone() };
+    let is_top = sender.is_page();
+    let leave = async |wanted: &str| match sender.tab.filter(|_| is_top) {
+        Some(tab) => shut(api::send_tab(tab, &gate::page(wanted, false)).await.is_ok()),
+        None => shut(false),
+    };
+    let address = match sender.whose() {
+        Whose::Address(address) => address,
+        Whose::Plain(Some(address)) if guarding::is_host_guarded(engine, &address.host) => {
+            return leave(&page.url).await;
+        }
+        // It has no storage and no cookies; where it stands in a page of the home, that page is
+        // covered.
+        Whose::Opaque(Some(tab)) if engine.store.is_guarded(&tab) => tab,
+        Whose::Opaque(_) if engine.guarded().iter().all(|one| !engine.way(one).is_open()) => {
+            return shut(false);
+        }
+        Whose::Plain(_) | Whose::Opaque(_) => return open,
+    };
+    // A page that is guarded no longer is free.
+    if !guarding::is_host_guarded(engine, &address.host) {
+        return open;
+    }
+    // A document that has inherited its origin has no address of its own to come back to.
+    let own_url =
+        page.url.starts_with("https:") && address_of(&page.url).as_ref() == Some(&address);
+    let wanted = if own_url { page.url.clone() } else { format!("https://{address}/") };
+    if !engine.store.is_guarded(&address) {
+        return leave(&wanted).await;
+    }
+    guarding::make_ready(engine, &address.host).await;
+    if page.has_woken {
+        engine.expire(Some(&address)).await;
+    }
+    if !engine.way(&address).is_open() {
+        // A page out of a service worker or a restored session asked nobody: it starts over behind
+        // the gate. One that is alive waits under its veil, because leaving would lose what it
+        // holds. So does a frame in another site's page.
+        if is_top && !page.is_restored && !page.has_woken {
+            return leave(&wanted).await;
+        }
+        engine.check(&address).await;
+    }
+    if !engine.passes(&address).await {
+        return leave(&wanted).await;
+    }
+    if let Some(tab) = sender.tab.filter(|_| is_top) {
+        let (engine, document) = (engine.clone(), page.document.clone());
+        // The page does not wait for the toolbar.
+        spawn_local(async move {
+            tabs::show_light(tab, &address, Some(&document), &|| engine.light(&address)).await
+        });
+    }
+    open
+}
+
+/// The gate page.
+async fn enter(engine: &Engine, url: &str, sender: &Sender) -> Passage {
+    let bare = without_user(url);
+    let url = bare.as_deref().unwrap_or(url);
+    let Some(address) = address_of(url) else {
+        let status = Some(Box::new(no_address(engine)));
+        return Passage { is_open: false, is_leaving: false, over_https: None, status };
+    };
+    let is_plain = url.starts_with("http:");
+    if is_plain {
+        // A home that is known by https is led there, through the gate.
+        let over_https = url.strip_prefix("http:").map(|rest| format!("https:{rest}"));
+        let over_https = over_https.filter(|_| engine.store.is_guarded(&address));
+        let mut found = standing(engine, &address, None).await;
+        found.light = Light::Unchecked;
+        return Passage {
+            is_open: false,
+            is_leaving: false,
+            over_https,
+            status: Some(Box::new(found)),
+        };
+    }
+    guarding::make_ready(engine, &address.host).await;
+    if engine.store.is_guarded(&address)
+        && !engine.way(&address).is_open()
+        && !engine.store.with(|state| state.was_just_checked(&address, now()))
+    {
+        engine.check(&address).await;
+    }
+    // Whatever became of the rules since: the page comes back at once where they are shut.
+    if engine.way(&address).is_open() {
+        engine.set_gate().await;
+    }
+    let is_open = engine.is_open(&address);
+    // The check was good, and the browser did not open.
+    let is_stuck = !is_open && engine.way(&address).is_open();
+    let mut found =
+        standing(engine, &address, is_stuck.then(|| trouble("gate-not-set", &address.host))).await;
+    let is_open = found.has_permission && engine.is_open(&address);
+    if let (false, Some(tab)) = (is_open, sender.tab) {
+        tabs::show_light_at_gate(tab, &address, &|| engine.light(&address)).await;
+    }
+    if !is_open && engine.store.with(|state| state.is_blocked(&address)) {
+        found.home = home_status::of(engine, &address).await.map(Box::new);
+    }
+    if is_open {
+        // The page goes on at once; nobody reads more.
+        found.report = None;
+        found.record = None;
+    }
+    Passage { is_open, is_leaving: false, over_https: None, status: Some(Box::new(found)) }
+}
+
+fn no_address(engine: &Engine) -> Status {
+    Status {
+        address: None,
+        light: Light::NotGuarded,
+        is_guarded: false,
+        is_host_guarded: false,
+        has_permission: false,
+        report: None,
+        open_until: None,
+        since: None,
+        exception_since: None,
+        record: None,
+        watch: None,
+        home: None,
+        should_clean: false,
+        trouble: engine.store.with(|state| state.not_stored.clone()),
+    }
+}
+
+/// What is known of the page that a tab shows. A tab that names the address and shows another
+/// document, such as the browser's own error page or the gate, is never called checked.
+async fn status_of_tab(engine: &Engine, url: &str, tab: Option<i32>) -> Status {
+    let mut found = status_of_url(engine, url).await;
+    if let (Light::Trusted | Light::Exception, Some(tab), Some(address)) =
+        (found.light, tab, &found.address)
+    {
+        let is_shown = document::of_tab(tab).await.is_some_and(|document| document.is_of(address));
+        if engine.light(address) != found.light {
+            // The light changed while the document answered, so its answer vouches for nothing.
+            found = status_of_url(engine, url).await;
+            if matches!(found.light, Light::Trusted | Light::Exception) {
+                found.light = Light::Unchecked;
+            }
+        } else if !is_shown {
+            found.light = Light::Unchecked;
+        }
+    }
+    found
+}
+
+async fn status_of_url(engine: &Engine, url: &str) -> Status {
+    let is_https = url.starts_with("https:");
+    match address_of(url) {
+        Some(address) if is_https || guarding::is_host_guarded(engine, &address.host) => {
+            let mut found = status(engine, &address, None).await;
+            if !is_https {
+                found.light = Light::Danger;
+                found.report =
+                    Some(examination::unseen(&address, now(), Code::TransportPlain, url));
+            }
+            found
+        }
+        _ => no_address(engine),
+    }
+}
+
+/// What is known, with what logs and monitors say.
+async fn status(engine: &Engine, address: &Address, trouble: Option<Trouble>) -> Status {
+    let watch = watch_status::of(engine, address).await.map(Box::new);
+    let home = home_status::of(engine, address).await.map(Box::new);
+    Status { watch, home, ..standing(engine, address, trouble).await }
+}
+
+/// What is asked of the browser comes first: light and report are then of the same moment.
+async fn standing(engine: &Engine, address: &Address, trouble: Option<Trouble>) -> Status {
+    let has_permission = guarding::may_guard(engine, &address.host).await;
+    // A background that has just begun has not set its gate yet.
+    engine.passes(address).await;
+    let at = now();
+    engine.store.with(|state| {
+        let AddressState { report, fresh_until, since, exception, .. } = state.address(address);
+        let is_guarded = state.is_guarded(address, at);
+        let is_open = state.way(address, at).is_open();
+        let is_set = state.is_ready(&address.host);
+        let not_set = (is_guarded && has_permission && !is_set)
+            .then(|| self::trouble("gate-not-set", &address.host));
+        Status {
+            address: Some(address.clone()),
+            light: engine.light(address),
+            is_guarded,
+            is_host_guarded: state.guarded_hosts(at).contains(&address.host),
+            has_permission,
+            report: report.filter(|_| is_guarded),
+            open_until: fresh_until.filter(|_| is_open),
+            since: since.filter(|_| is_guarded),
+            exception_since: exception.map(|one| one.since),
+            record: state.record(address).cloned(),
+            watch: None,
+            home: None,
+            should_clean: state.kept.settings.unclean.contains(address),
+            trouble: trouble
+                .or_else(|| state.not_stored.clone())
+                .or_else(|| unreadable(state))
+                .or_else(|| state.trust.trouble.clone())
+                .or(not_set),
+        }
+    })
+}
+
+fn unreadable(state: &State) -> Option<Trouble> {
+    state.kept.pins.as_ref().err().map(|error| trouble("pins-unreadable", error))
+}
+
+async fn overview(engine: &Engine, trouble: Option<Trouble>) -> Overview {
+    let mut sites = Vec::new();
+    for address in engine.guarded() {
+        sites.push(status(engine, &address, None).await);
+    }
+    engine.store.with(|state| {
+        let kept = &state.kept;
+        let settings_unreadable =
+            kept.unreadable.contains(&"settings").then(|| self::trouble("settings-unreadable", ""));
+        Overview {
+            sites,
+            settings: kept.settings.clone(),
+            journal: kept.journal.iter().rev().cloned().collect(),
+            kept_aside: kept.kept_aside,
+            trouble: trouble
+                .or_else(|| state.not_stored.clone())
+                .or_else(|| unreadable(state))
+                .or(settings_unreadable)
+                .or_else(|| state.trust.trouble.clone())
+                .or_else(|| state.log_list_trouble.clone()),
+            capture: engine.ports().capture.capture_name().into(),
+            log_list_published: state
+                .trust
+                .log_lists
+                .judging(now())
+                .and_then(|list| list.timestamp),
+            advisories_published: state.trust.advisories.as_ref().map(|table| table.published),
+        }
+    })
+}
+
+/// Guards an address. What is open of it already is covered and checked.
+async fn guard(engine: &Engine, address: &Address) -> Status {
+    engine.read_permissions().await;
+    if !guarding::may_guard(engine, &address.host).await {
+        return status(engine, address, Some(trouble("permission-missing", address))).await;
+    }
+    let is_new = engine.store.with(|state| state.record(address).is_none());
+    if engine.store.change_pins(|pins| drop(pins.site_mut(address).clone())).await.is_none() {
+        return status(engine, address, None).await;
+    }
+    let set = guarding::set_guard(engine).await;
+    if is_new {
+        engine.store.note(Some(address), Event::Guarded, String::new()).await;
+    }
+    if !engine.way(address).is_open() {
+        engine.check(address).await;
+    }
+    if is_new {
+        // In every tab: a frame of it may be in another site's page.
+        for tab in api::tab_ids().await {
+            api::run_in_tab(tab, "veil.js").await;
+        }
+    }
+    status(engine, address, set.err().map(|error| trouble("gate-not-set", error))).await
+}
+
+/// The record goes last: if the background ends before, the address is still guarded, and whoever
+/// takes it away again finds no consent and no token left behind.
+async fn unguard(engine: &Engine, address: &Address) -> Option<Trouble> {
+    // Pins that cannot be read stay as they are, and with them all else.
+    if engine.store.with(|state| state.kept.pins.is_err()) {
+        return None;
+    }
+    if let Err(trouble) = forget(engine, address).await {
+        return Some(trouble);
+    }
+    engine.store.change_pins(|pins| pins.remove(address)).await?;
+    engine.store.change(|state| state.session.forget(address));
+    // An audit or a question that was under way may have stored something meanwhile; nothing of an
+    // address that is not guarded is stored from now on.
+    if let Err(trouble) = forget(engine, address).await {
+        return Some(trouble);
+    }
+    engine.set_gate().await;
+    if !guarding::is_host_guarded(engine, &address.host) {
+        // A permission that stays is not asked for again; it does no harm.
+        let _ = api::give_back(&guarding::patterns(engine, &address.host), &[]).await;
+    }
+    engine.store.note(Some(address), Event::Unguarded, String::new()).await;
+    // Without the permission nobody could lift what is still blocked.
+    if engine.guarded().is_empty() && engine.ports().gate.release_cookies().await {
+        let _ = api::give_back(&[], &["contentSettings"]).await;
+    }
+    guarding::set_guard(engine).await.err().map(|error| trouble("gate-not-set", error))
+}
+
+/// Forgets what is kept of an address beside its record.
+async fn forget(engine: &Engine, address: &Address) -> Result<(), Trouble> {
+    let is_kept = engine.store.with(|state| {
+        let settings = &state.kept.settings;
+        settings.consents.contains_key(address) || settings.unclean.contains(address)
+    });
+    if is_kept {
+        let forgotten = engine.store.change_settings(|settings| {
+            settings.allow(address, Consent::default());
+            settings.unclean.remove(address);
+        });
+        forgotten.await.map_err(|error| not_stored(&error))?;
+    }
+    engine.forget_home(address).await;
+    engine.audits.forget(address).await;
+    Ok(())
+}
+
+async fn accept(engine: &Engine, address: &Address, sha256: &str) -> Result<(), Trouble> {
+    let standing = engine.store.with(|state| state.address(address));
+    let may_be_accepted = standing.report.as_ref().is_some_and(asks_for_key);
+    let chain = engine
+        .store
+        .with(|state| state.last_chain(address))
+        .filter(|chain| chain.leaf().sha256().to_string() == sha256);
+    let Some(chain) = chain.filter(|_| may_be_accepted) else {
+        return Err(trouble("not-acceptable", address));
+    };
+    let at = now();
+    // What it adds opens nothing by itself, so it is stored first and outlives a background that
+    // ends.
+    let accepted = engine
+        .store
+        .change_pins(|pins| pins.site_mut(address).accept(chain.leaf(), Origin::Seen, at))
+        .await;
+    accepted.ok_or_else(|| trouble("pins-unreadable", ""))?;
+    engine.store.note(Some(address), Event::Accepted, chain.leaf().spki_sha256().to_string()).await;
+    engine.expire(Some(address)).await;
+    engine.check(address).await;
+    Ok(())
+}
+
+async fn enter_fingerprint(engine: &Engine, address: &Address, text: &str) -> Result<(), Trouble> {
+    let at = now();
+    let is_key = text.trim().starts_with("pin-sha256") || text.trim().starts_with("sha256/");
+    let change: Box<dyn FnOnce(&mut SiteRecord)> = if is_key {
+        let key = SpkiSha256::parse(text).map_err(|error| trouble("fingerprint", error))?;
+        Box::new(move |site| site.pin(key, Origin::Entered, at))
+    } else {
+        let fingerprint: Fingerprint =
+            text.parse().map_err(|error| trouble("fingerprint", error))?;
+        Box::new(move |site| site.enter(fingerprint, at))
+    };
+    let entered = engine.change_judging(Some(address), |pins| change(pins.site_mut(address))).await;
+    entered.ok_or_else(|| trouble("pins-unreadable", ""))?;
+    engine.store.note(Some(address), Event::Entered, doorlight::text::printable(text.trim())).await;
+    engine.check(address).await;
+    Ok(())
+}
+
+async fn unpin(engine: &Engine, address: &Address, spki_sha256: &str) -> Result<(), Trouble> {
+    let key: SpkiSha256 = spki_sha256.parse().map_err(|error| trouble("fingerprint", error))?;
+    let removed =
+        engine.change_judging(Some(address), |pins| pins.site_mut(address).unpin(key, now())).await;
+    removed.ok_or_else(|| trouble("pins-unreadable", ""))?;
+    engine.store.note(Some(address), Event::Unpinned, key.to_string()).await;
+    engine.check(address).await;
+    Ok(())
+}
+
+/// Past the gate, for the certificate that was seen last. The host's name has to be typed, so that
+/// nobody gets there by habit.
+async fn except(
+    engine: &Engine,
+    address: &Address,
+    typed: &str,
+    sha256: Option<&str>,
+) -> Result<(), Trouble> {
+    let typed: Result<Host, _> = typed.trim().parse();
+    if !engine.store.is_guarded(address) || typed.as_ref() != Ok(&address.host) {
+        return Err(trouble("not-typed", ""));
+    }
+    let reuse = engine.store.with(|state| state.kept.settings.reuse());
+    let excepted = engine.store.change(|state| {
+        let known = state.session.get(address);
+        // A good check that ran out is checked again, not passed by.
+        let seen = known.filter(|one| one.report.as_ref().is_some_and(|report| !opens(report)));
+        let seen = seen.ok_or_else(|| trouble("not-checked-yet", ""))?.certificate();
+        if seen.map(|one| one.to_string()).as_deref() != sha256 {
+            return Err(trouble("other-certificate", ""));
+        }
+        state.session.except(address, reuse, now());
+        Ok(())
+    });
+    excepted?;
+    engine.store.make_unclean(address).await;
+    engine.set_gate().await;
+    engine
+        .store
+        .note(Some(address), Event::Exception, engine.store.with(|state| state.codes(address)))
+        .await;
+    Ok(())
+}
+
+async fn change(engine: &Engine, settings: Settings) -> Result<(), Trouble> {
+    let fetched = engine.store.with(|state| state.kept.fetched_log_list.clone());
+    let fetched = log_list::read(engine.ports(), fetched.as_ref(), &settings).await;
+    let mut trust = TrustConfig::new(&settings, fetched, now());
+    if let Some(trouble) = trust.trouble.take() {
+        return Err(trouble);
+    }
+    // Before and after: what was judged by other rules counts no longer, wherever this ends.
+    engine.expire(None).await;
+    let changed =
+        engine.store.change_settings(|now| *now = core::mem::take(now).with(settings)).await;
+    if let Err(error) = changed {
+        guarding::renew(engine).await;
+        return Err(not_stored(&error));
+    }
+    let has_other_table = engine.store.change(|state| {
+        let has_other_table = state.trust.advisories != trust.advisories;
+        state.trust = trust.into();
+        has_other_table
+    });
+    if has_other_table {
+        engine.judge_versions_anew().await;
+    }
+    engine.expire(None).await;
+    guarding::renew(engine).await;
+    engine.set_audit_alarm().await;
+    spawn_local({
+        let engine = engine.clone();
+        async move { engine.audit_due().await }
+    });
+    Ok(())
+}
+
+/// Whoever may be asked from now on is asked without anybody waiting for it; what another said
+/// until now counts no longer.
+async fn consent_to(engine: &Engine, address: &Address, consent: Consent) -> Result<(), Trouble> {
+    let changed = engine.store.change_settings(|settings| {
+        // A page may not know yet that the address was taken away.
+        if engine.store.is_guarded(address) {
+            settings.allow(address, consent);
+        }
+    });
+    changed.await.map_err(|error| not_stored(&error))?;
+    engine.set_audit_alarm().await;
+    engine.redecide(address).await;
+    engine.audit_later(address);
+    Ok(())
+}
+
+/// What an import would change. It is shown before it counts, because whoever hands a file in
+/// decides which keys are the home's.
+fn preview_pins(engine: &Engine, file: &str) -> Preview {
+    let pins = match Pins::from_json(file.as_bytes()) {
+        Ok(pins) => pins,
+        Err(error) => {
+            return Preview { sites: Vec::new(), trouble: Some(trouble(error.code(), error)) };
+        }
+    };
+    let sites = engine.store.with(|state| {
+        let sites = pins.sites().iter().map(|site| {
+            let known = state.record(&site.address);
+            let is_known = |pin: &&Pin| {
+                known.is_some_and(|known| {
+                    known.pins.iter().any(|own| own.spki_sha256 == pin.spki_sha256)
+                })
+            };
+            let is_entered = |one: &&Entered| {
+                known.is_some_and(|known| {
+                    known.entered.iter().any(|own| own.fingerprint == one.fingerprint)
+                })
+            };
+            PreviewSite {
+                address: site.address.clone(),
+                is_new: known.is_none(),
+                new_keys: site
+                    .pins
+                    .iter()
+                    .filter(|pin| !is_known(pin))
+                    .map(|pin| pin.spki_sha256.to_string())
+                    .collect(),
+                known_keys: site.pins.iter().filter(is_known).count(),
+                new_fingerprints: site.entered.iter().filter(|one| !is_entered(one)).count(),
+            }
+        });
+        sites.collect()
+    });
+    Preview { sites, trouble: None }
+}
+
+async fn import_pins(engine: &Engine, file: &str) -> Result<(), Trouble> {
+    let pins = Pins::from_json(file.as_bytes()).map_err(|error| trouble(error.code(), error))?;
+    let count = pins.sites().len();
+    let imported = engine.change_judging(None, |own| own.merge(pins)).await;
+    imported.ok_or_else(|| trouble("pins-unreadable", ""))?;
+    engine.store.note(None, Event::Imported, count.to_string()).await;
+    guarding::set_guard(engine).await.map_err(|error| trouble("gate-not-set", error))?;
+    guarding::renew(engine).await;
+    Ok(())
+}
+
+fn export_pins(engine: &Engine) -> Exported {
+    let name = "doorlight-pins.json".into();
+    engine.store.with(|state| match &state.kept.pins {
+        Ok(pins) => Exported { name, content: pins.to_json(), trouble: None },
+        Err(_) => Exported { name, content: String::new(), trouble: unreadable(state) },
+    })
+}
+
+/// The report and the certificates in one file: JSON with the PEM in it.
+fn export_evidence(engine: &Engine, address: &Address) -> Exported {
+    let standing = engine.store.with(|state| state.address(address));
+    let name = format!("doorlight-{}.json", address.host.as_str().replace(':', "-"));
+    match standing.report {
+        Some(report) => {
+            let mut file: Value = serde_json::from_str(&report.to_json()).unwrap_or_default();
+            if let Some(file) = file.as_object_mut() {
+                file.insert("pem".into(), Value::String(standing.pem));
+            }
+            Exported { name, content: format!("{file:#}\n"), trouble: None }
+        }
+        None => {
+            Exported { name, content: String::new(), trouble: Some(trouble("not-checked-yet", "")) }
+        }
+    }
+}
+
+async fn start_afresh(engine: &Engine) -> Result<(), Trouble> {
+    if engine.store.with(|state| state.kept.pins.is_err()) {
+        let begun = engine.store.begin_pins_anew().await;
+        begun.map_err(|error| not_stored(&error))?;
+        // Nothing is guarded any more, and so no home is asked, and no token kept.
+        let homes: Vec<_> =
+            engine.store.with(|state| state.kept.settings.homes.keys().cloned().collect());
+        for address in &homes {
+            engine.forget_home(address).await;
+        }
+        engine.store.note(None, Event::KeptAside, "pins".into()).await;
+        engine.set_gate().await;
+    }
+    guarding::set_guard(engine).await.map_err(|error| trouble("gate-not-set", error))
+}
+
+/// Shows that each part works, and that an attacker with another key would be stopped.
+async fn self_test(engine: &Engine, address: &Address) -> SelfTest {
+    let step =
+        |name: &str, works: bool, detail: String| SelfTestStep { name: name.into(), works, detail };
+    let has_permission = guarding::may_guard(engine, &address.host).await;
+    // In Firefox the listener holds pages; it is set in the first turn of the background's script,
+    // or none of this would run.
+    let has_gate = guarding::is_ready(engine, &address.host)
+        && engine.ports().gate.is_shut(&address.host).await;
+    let has_cover = gate::has_cover(&address.host).await;
+    let workers = tabs::workers(address).await;
+    engine.expire(Some(address)).await;
+    engine.check(address).await;
+    let standing = engine.store.with(|state| state.address(address));
+    let codes = |report: &doorlight::verdict::report::Report| {
+        report.decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (was_seen, is_trusted, found) = match &standing.report {
+        Some(report) => {
+            (report.certificate.is_some(), report.verdict == Verdict::Trusted, codes(report))
+        }
+        None => (false, false, String::new()),
+    };
+    let stopped = match (engine.store.with(|state| state.last_chain(address)), &standing.report) {
+        (Some(chain), Some(report)) => {
+            let mut stranger = SiteRecord::new(address.clone());
+            stranger.pin(SpkiSha256::of(b"the key of somebody else"), Origin::Entered, now());
+            let known: Vec<Certificate> =
+                engine.store.with(|state| state.kept.intermediates.clone());
+            let observation = observed_last(address, &chain, report.seen, now());
+            let found = examine(&engine.store, &observation, Some(&stranger), &known).await;
+            Some(found.report).filter(|report| report.verdict == Verdict::Danger)
+        }
+        _ => None,
+    };
+    SelfTest {
+        steps: vec![
+            step("permission", has_permission, guarding::patterns(engine, &address.host).join(" ")),
+            step("gate", has_gate, String::new()),
+            step("veil", has_cover, String::new()),
+            step("capture", was_seen, engine.ports().capture.capture_name().into()),
+            step("verdict", is_trusted, found),
+            step("attacker", stopped.is_some(), stopped.as_ref().map(codes).unwrap_or_default()),
+        ],
+        workers,
+        blocks_cookies: engine.ports().gate.can_block_cookies(),
+    }
+}

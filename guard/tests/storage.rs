@@ -1,0 +1,79 @@
+//! What version 0.1.0 has stored is taken over. `storage-0.1.0.json` is what the build of
+//! 2026-11-23 had in its two storages after a check, an audit, a Danger and a check again.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that fails panics"
+)]
+
+use core::time::Duration;
+
+use doorlight::address::Address;
+use doorlight::verdict::Verdict;
+use doorlight_guard::home::TokenState;
+use doorlight_guard::journal::Event;
+use doorlight_guard::light::Light;
+use doorlight_guard::session::{Session, Way};
+use doorlight_guard::storage::{KEYS, Kept, written};
+use serde_json::Value;
+
+fn stored(area: &str) -> Value {
+    serde_json::from_str::<Value>(include_str!("storage-0.1.0.json")).unwrap()[area].take()
+}
+
+#[test]
+fn what_outlives_the_browser_is_taken_over() {
+    let local = stored("local");
+    let kept = Kept::read(&local);
+    assert!(kept.unreadable.is_empty(), "{:?}", kept.unreadable);
+    let pins = kept.pins.as_ref().unwrap();
+    let [site] = pins.sites() else { panic!("{pins:?}") };
+    let address: Address = "a1b2c3d4.ui.nabu.test:34741".parse().unwrap();
+    assert_eq!(site.address, address);
+    let key = "4fe581c8420812044a0c10b93600d6887aeaed5647e05687e579395e8fbd83da";
+    assert_eq!(site.pins.iter().map(|pin| pin.spki_sha256.to_string()).collect::<Vec<_>>(), [key]);
+    let settings = &kept.settings;
+    assert!(
+        settings.roots.contains("BEGIN CERTIFICATE") && settings.log_list.contains("Lab log Ash")
+    );
+    assert!(settings.consents[&address].logs && !settings.consents[&address].crt_sh);
+    assert_eq!(settings.homes[&address].local, "http://127.0.0.1:45865");
+    // New since, and so at its default.
+    assert!(settings.unclean.is_empty());
+    assert_eq!(kept.homes[&address].token, TokenState::Good);
+    assert_eq!(kept.homes[&address].trouble.as_ref().unwrap().code, "home-permission-missing");
+    assert!(kept.audits[&address].proof.is_some() && kept.audits[&address].due.is_some());
+    let events: Vec<_> = kept.journal.iter().map(|entry| entry.what).collect();
+    assert!(
+        [Event::Imported, Event::Trusted, Event::Danger].iter().all(|one| events.contains(one)),
+        "{events:?}"
+    );
+    assert_eq!(kept.intermediates.len(), 1);
+    // Written again, each is the same value, with what is new since.
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    for (key, again) in [
+        ("pins", pins.to_json()),
+        ("audits", written(&kept.audits)),
+        ("homes", written(&kept.homes)),
+    ] {
+        assert!(KEYS.contains(&key));
+        assert_eq!(read(&again), read(local[key].as_str().unwrap()), "{key}");
+    }
+}
+
+#[test]
+fn the_session_goes_on_over_an_update() {
+    let text = stored("session")["standings"].as_str().unwrap().to_owned();
+    let session: Session = serde_json::from_str(&text).unwrap();
+    let (address, state) = session.iter().next().unwrap();
+    assert_eq!(state.report.as_ref().unwrap().verdict, Verdict::Trusted);
+    let (checked_at, end) = (state.checked_at.unwrap(), state.fresh_until.unwrap());
+    assert_eq!((state.way(checked_at), state.light(checked_at)), (Way::Open, Light::Trusted));
+    assert_eq!(state.way(checked_at.minus(Duration::from_secs(1))), Way::Shut);
+    assert_eq!((state.way(end), state.light(end)), (Way::Shut, Light::Unchecked));
+    assert!(session.open_at(checked_at, |_| true).contains(address));
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(read(&written(&session)), read(&text));
+}

@@ -1,0 +1,202 @@
+//! crt.sh: one question for the exact name, one for the wildcard above it, and one for each
+//! certificate whose key is not known otherwise.
+//!
+//! ```json
+//! [{"issuer_ca_id": 1, "issuer_name": "C=US, O=…, CN=…", "common_name": "…", "name_value": "name\nname", "id": 1,
+//!   "entry_timestamp": "2026-11-22T12:00:00.25", "not_before": "2026-11-22T11:00:00", "not_after": "…", "serial_number": "hex"}, …]
+//! ```
+//!
+//! There is neither a fingerprint nor a key in it: whose a certificate is, its entry does not say.
+//! `deduplicate=Y` leaves certificates out whose precertificate is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::{
+    Gathering, Look, MAX_ANSWER, MAX_ENTRIES, MAX_NAMES, Monitor, MonitorError, dates, digits,
+    dns_name, rows,
+};
+use crate::address;
+use crate::fetch::{self, FetchError, Get, Platform};
+use crate::issuances::issuance::{Entry, Issuance, Issuer, covering, join};
+use crate::x509::certificate::{self, Certificate, MAX_CERTIFICATE};
+use crate::x509::serial::Serial;
+
+/// Where it is.
+pub const BASE: &str = "https://crt.sh";
+
+/// The most certificates that are fetched in one look, the newest first. The others stay open until
+/// the next.
+pub const MAX_CERTIFICATES: usize = 20;
+
+const MONITOR: Monitor = Monitor::CrtSh;
+
+/// One entry, as far as it is read.
+#[derive(Deserialize)]
+struct Row {
+    #[serde(deserialize_with = "digits")]
+    id: String,
+    issuer_name: String,
+    common_name: Option<String>,
+    name_value: String,
+    not_before: String,
+    not_after: String,
+    serial_number: String,
+}
+
+/// Looks the name up. The certificates behind entries are fetched unless one in `shown`, by another
+/// monitor, explains them, or `is_known` does.
+pub async fn look_up<H: Platform>(
+    host: &H,
+    base: &str,
+    name: &address::Host,
+    shown: Vec<Issuance>,
+    is_known: impl Fn(&Issuance) -> bool,
+) -> Look {
+    let mut found = Gathering::new(MONITOR);
+    let Some(name) = dns_name(name) else {
+        found.failure = Some(MonitorError::NoName { monitor: MONITOR });
+        return found.finish();
+    };
+    let base = base.trim_end_matches('/');
+    let wildcard = name.split_once('.').filter(|(_, parent)| parent.contains('.'));
+    let wildcard = wildcard.map(|(_, parent)| format!("*.{parent}"));
+    let mut ids = BTreeSet::new();
+    for asked in core::iter::once(name).chain(wildcard.as_deref()) {
+        if let Err(failure) = read_entries(host, base, asked, name, &mut ids, &mut found).await {
+            found.failure = found.failure.or(Some(failure));
+        }
+    }
+    read_certificates(host, base, name, shown, is_known, &mut found).await;
+    found.finish()
+}
+
+async fn read_entries<H: Platform>(
+    host: &H,
+    base: &str,
+    asked: &str,
+    name: &str,
+    ids: &mut BTreeSet<String>,
+    found: &mut Gathering,
+) -> Result<(), MonitorError> {
+    let url = format!("{base}/?dNSName={asked}&match==&exclude=expired&deduplicate=Y&output=json");
+    let body = fetch::get(host, &Get { url, max_bytes: MAX_ANSWER, is_immutable: false }).await?;
+    let answer = rows(MONITOR, &body)?;
+    for row in answer.rows {
+        match serde_json::from_str::<Row>(row.get()).ok().and_then(|row| row.read(name)) {
+            Some((id, entry)) => {
+                if ids.insert(id) {
+                    found.entries.push(entry);
+                }
+            }
+            None => found.skipped += 1,
+        }
+        if ids.len() > MAX_ENTRIES {
+            return Err(MonitorError::TooMany { monitor: MONITOR });
+        }
+    }
+    if answer.has_more { Err(MonitorError::TooMany { monitor: MONITOR }) } else { Ok(()) }
+}
+
+impl Row {
+    fn read(self, name: &str) -> Option<(String, Issuance)> {
+        let (not_before, not_after) = dates(&self.not_before, &self.not_after)?;
+        let serial: Serial = self.serial_number.parse().ok()?;
+        if self.name_value.len() > MAX_NAMES {
+            return None;
+        }
+        let names: BTreeSet<_> = self
+            .name_value
+            .split('\n')
+            .chain(self.common_name.as_deref())
+            .filter_map(|one| covering(one, name))
+            .collect();
+        if names.is_empty() {
+            return None;
+        }
+        let entry = Entry { monitor: MONITOR, id: self.id.clone() };
+        let issuance = Issuance {
+            spki_sha256: None,
+            is_read: false,
+            serials: BTreeSet::from([serial]),
+            tbs_sha256: BTreeSet::new(),
+            certificates: BTreeSet::new(),
+            issuer: Issuer::read(&self.issuer_name),
+            names,
+            not_before,
+            not_after,
+            revoked: None,
+            entries: BTreeSet::from([entry]),
+        };
+        Some((self.id, issuance))
+    }
+}
+
+/// Puts the certificate in the place of its entry, for as many as may be asked for. One that cannot
+/// be had leaves its entry open; that is no flaw of the look.
+///
+/// Several entries with one serial number are fetched even where one is explained: a CA that was
+/// made to issue a second certificate under the number of the first would hide it behind that.
+async fn read_certificates<H: Platform>(
+    host: &H,
+    base: &str,
+    name: &str,
+    shown: Vec<Issuance>,
+    is_known: impl Fn(&Issuance) -> bool,
+    found: &mut Gathering,
+) {
+    let mut times: BTreeMap<&Serial, usize> = BTreeMap::new();
+    for serial in found.entries.iter().flat_map(|entry| &entry.serials) {
+        *times.entry(serial).or_default() += 1;
+    }
+    let is_double: Vec<bool> = found
+        .entries
+        .iter()
+        .map(|entry| entry.serials.iter().any(|one| times.get(one) > Some(&1)))
+        .collect();
+    let offset = shown.len();
+    let joined = join(shown.into_iter().chain(found.entries.iter().cloned()));
+    let is_explained = |n: usize| {
+        let place = joined.places.get(offset + n).copied().flatten();
+        place.and_then(|at| joined.issuances.get(at)).is_some_and(|one| one.spki_sha256.is_some())
+    };
+    let mut wanted: Vec<(bool, usize)> = Vec::new();
+    for (n, (entry, is_double)) in found.entries.iter().zip(is_double).enumerate() {
+        if is_double || (!is_explained(n) && !is_known(entry)) {
+            wanted.push((is_double && (is_explained(n) || is_known(entry)), n));
+        }
+    }
+    // Those that nothing explains come first, of each kind the newest.
+    wanted.sort_by_key(|(is_second, n)| {
+        (*is_second, core::cmp::Reverse(found.entries.get(*n).map(|entry| entry.not_before)))
+    });
+    for (_, n) in wanted.into_iter().take(MAX_CERTIFICATES) {
+        let Some(entry) = found.entries.get_mut(n) else { continue };
+        let Some(id) = entry.entries.first().cloned() else { continue };
+        let url = format!("{base}/?d={}", id.id);
+        // Behind a number there is always the same certificate.
+        let get = Get { url, max_bytes: MAX_CERTIFICATE * 2, is_immutable: true };
+        let body = match fetch::get(host, &get).await {
+            Ok(body) => body,
+            Err(FetchError::Status { status: 400..=499, .. }) => continue,
+            // Whoever does not answer this does not want to be asked for more.
+            Err(_) => return,
+        };
+        let ders = certificate::split(&body).unwrap_or_default();
+        let [der] = ders.as_slice() else { continue };
+        let Ok(certificate) = Certificate::from_der(der) else { continue };
+        let read = Issuance::of(&certificate, name, id);
+        let is_same = |read: &Issuance| {
+            read.serials == entry.serials
+                && (read.not_before, read.not_after) == (entry.not_before, entry.not_after)
+        };
+        match read.filter(is_same) {
+            Some(read) => {
+                host.keep(&get, &body).await;
+                *entry = read;
+            }
+            None => found.contradictions += 1,
+        }
+    }
+}

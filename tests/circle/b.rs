@@ -1,0 +1,7 @@
+mod c;
+
+use self::c::other;
+
+pub fn thing() {
+    other();
+}

@@ -1,0 +1,5 @@
+use crate::a;
+
+pub fn other() {
+    a::third();
+}

@@ -1,0 +1,6 @@
+use crate::b;
+
+#[cfg(test)]
+mod tests {
+    use crate::a;
+}
