@@ -1,6 +1,6 @@
 // Every attacker of the threat model who answers in the home's place, in real browsers with stock settings. The proof is the attacker's own log:
 // nothing of the user's reached it, and there was never a field to type into.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { startLab } from "./lab.mjs";
 import { assertNothingOfTheUsers, assertOnlyProbes } from "./asserts.mjs";

@@ -1,5 +1,5 @@
 // The audits in the background: proof by the logs, a watch by the monitors, and what becomes of both when somebody lies, fails or cannot be reached: A7, A8, A14, A15.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";

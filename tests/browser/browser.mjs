@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync, cpSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { endBrowser, removeFolder } from "./machine.mjs";
+import { endBrowser, removeFolder, running } from "./machine.mjs";
 
 /** Which browsers are tested: all, or the one that DOORLIGHT_BROWSER names. */
 export const KINDS = process.env.DOORLIGHT_BROWSER ? [process.env.DOORLIGHT_BROWSER] : ["chromium", "firefox"];
@@ -18,15 +18,27 @@ export const PATHS = {
 
 export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
+/** A driver that gave no answer: no word about the product. */
+export class Hung extends Error {}
+
+const NOTHING = Symbol("no answer");
+
+/** `work`, or [`NOTHING`] after so many milliseconds: under load a driver loses a frame now and then, and never answers for it. */
+function answered(work, milliseconds) {
+    let timer;
+    const end = new Promise((done) => (timer = setTimeout(done, milliseconds, NOTHING)));
+    return Promise.race([work, end]).finally(() => clearTimeout(timer));
+}
+
 /** Waits until `what()` is truthy, and returns it. Patient: a slow machine is no failure, and what is quick costs no more. */
 export async function until(what, { within = 30_000, every = 50, why = what } = {}) {
     const end = Date.now() + within;
+    const patience = Math.max(within / 3, 10_000);
     for (;;) {
-        const value = await Promise.resolve()
-            .then(what)
-            .catch(() => undefined);
-        if (value) return value;
-        if (Date.now() > end) throw new Error(`not within ${within} ms: ${why}`);
+        const attempt = Promise.resolve().then(what).catch(() => undefined);
+        const value = await answered(attempt, patience);
+        if (value && value !== NOTHING) return value;
+        if (Date.now() > end) throw new (value ? Hung : Error)(`not within ${within} ms: ${why}`);
         await sleep(every);
     }
 }
@@ -150,6 +162,7 @@ async function start(kind, lab, folder, options) {
 export async function launch(kind, lab, options = {}) {
     const folder = options.folder ?? mkdtempSync(join(tmpdir(), `doorlight-${kind}-`));
     if (!existsSync(join(folder, "extension"))) furnish(kind, lab, folder, options);
+    running.add(folder);
     const begin = () =>
         start(kind, lab, folder, options).catch((error) => {
             endBrowser(folder);
@@ -222,7 +235,12 @@ export async function launch(kind, lab, options = {}) {
             }, prefix);
         },
         async close() {
-            await browser.close().catch(() => {});
+            const closed = browser.close().then(
+                () => true,
+                () => true,
+            );
+            if ((await answered(closed, 30_000)) === NOTHING) endBrowser(folder);
+            running.delete(folder);
             if (!options.folder) removeFolder(folder);
         },
     };
@@ -250,4 +268,7 @@ export const leave = (page, to = "about:blank") =>
 export const isAtGate = async (page) => (await where(page)).includes("/gate.html");
 
 /** Where a tab really is; drivers may not notice when an extension moves it. */
-export const where = (page) => page.evaluate(() => location.href).catch(() => page.url());
+export async function where(page) {
+    const url = await answered(page.evaluate(() => location.href).catch(() => NOTHING), 5000);
+    return url === NOTHING ? page.url() : url;
+}

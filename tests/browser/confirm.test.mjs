@@ -1,5 +1,5 @@
 // What decides which key is the home's: "It is mine" cannot be pressed by accident, and a file of pins is shown before it counts.
-import { test } from "node:test";
+import { test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { startLab } from "./lab.mjs";
 import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";

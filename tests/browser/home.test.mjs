@@ -1,5 +1,5 @@
 // The good home: the page arrives as if nothing stood in between.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { startLab } from "./lab.mjs";
 import { assertNothingOfTheUsers } from "./asserts.mjs";

@@ -1,6 +1,6 @@
 // The home itself confirms its certificate, over the local network. Against the lab's double of Home Assistant, which is held to what a real one answers
 // (tests/lab/tests/home_assistant.rs); with DOORLIGHT_REAL_HOME against a real one that tests/home/install has put there.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 // Shut and open mean exactly one host, and open exactly one port of it: subdomains, other ports, other ways of writing a name, and a
 // permission that was withdrawn.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 // What happens in the life of a guarded address: first sight, renewals, the way past the gate, a worker that is killed, a storage that fails.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { startLab } from "./lab.mjs";
 import { assertOnlyProbes } from "./asserts.mjs";

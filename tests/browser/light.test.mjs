@@ -1,6 +1,6 @@
 // The light belongs to one document: no sign on another site's page, whoever opens or embeds the home, and none on an error page.
 // A request of a page that fails for the home's certificate shuts the gate at once.
-import { describe, test } from "node:test";
+import { describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { startLab } from "./lab.mjs";
 import { assertNothingOfTheUsers, assertOnlyProbes } from "./asserts.mjs";

@@ -15,6 +15,15 @@ export const proc = (id, name) => {
     }
 };
 
+/** The folders of the browsers that were started and not yet ended. */
+export const running = new Set();
+
+/** Ends every browser that runs. */
+export function endBrowsers() {
+    for (const folder of running) endBrowser(folder);
+    running.clear();
+}
+
 /** Ends whatever runs on a profile. */
 export function endBrowser(profile) {
     for (const id of processes().filter((id) => proc(id, "cmdline").includes(profile))) {

@@ -1,5 +1,5 @@
 // A navigation goes on as what it was: cookies, scheme, name and password. And the gate page leads nowhere but to guarded addresses.
-import { describe, test } from "node:test";
+import { describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { startLab } from "./lab.mjs";
 import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";

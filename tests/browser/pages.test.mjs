@@ -1,5 +1,5 @@
 // The extension's own pages: what axe finds, and that nothing hostile becomes markup.
-import { test } from "node:test";
+import { test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,5 +1,5 @@
 // The page about passwords: what it says, that it works without a mouse, that nothing leaves it or stays, and that its module is nowhere else.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";

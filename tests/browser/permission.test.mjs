@@ -1,5 +1,5 @@
 // The extension as it is shipped: no host permission at first, and the browser's own prompt, answered by keyboard in a window.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,5 +1,5 @@
 // Pages that make no request, connections that change under the page, and ways around the address: A10, A12, A13.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
 // On paper: what can be printed holds everything that a reader would unfold on the screen, and nothing to press.
-import { test } from "node:test";
+import { test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

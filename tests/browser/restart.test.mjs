@@ -1,7 +1,7 @@
 // Restarts, crashes, reloads and backgrounds that end at any moment: afterwards the gate is shut, or open with its end in storage. And what
 // is left in Chromium, where no rule is asked for the WebSockets of shared and service workers: with the permission over cookies these go
 // without cookies while the gate is shut.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

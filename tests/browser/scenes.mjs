@@ -112,9 +112,10 @@ export async function badgeRace(kind, rounds, { dead = kind === "chromium" } = {
         await go(page, `${base}/?wait=${wait}`);
         await lab.clear();
         if (dead) await own.killWorker();
-        const opened = new Promise((done) => page.once("popup", done));
+        let tab;
+        page.once("popup", (opened) => (tab = opened));
         await page.click("button");
-        const tab = await opened;
+        await until(() => tab, { why: "the tab that was opened" });
         if (wait < 0) {
             await until(async () => (await tabs(own)).some(({ url, badge }) => url === home && badge === "✓"), { why: "green at home" });
             result.greens++;

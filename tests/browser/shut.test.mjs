@@ -1,6 +1,6 @@
 // The gate is shut for everybody: for an attacker's sites, for the home's own pages that are still open, and for whoever knows the URL of
 // our own probe while that is under way. An attacker answers in the home's place, and reads whatever arrives.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { startLab } from "./lab.mjs";

@@ -1,5 +1,5 @@
 // With the gate shut, a page of the home that is still open cannot open a WebSocket either. Chromium: there, rules hold it back, not a listener.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { startLab } from "./lab.mjs";
 import { KINDS, go, launch, until, where } from "./browser.mjs";

@@ -1,6 +1,6 @@
 // Who answers at the home's place on the local network, and what becomes of the token: somebody else's home in somebody else's network, a refusal, an answer
 // that is lost, a session that ends. Against the lab's double of Home Assistant.
-import { after, before, beforeEach, describe, test } from "node:test";
+import { after, before, beforeEach, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { startLab } from "./lab.mjs";

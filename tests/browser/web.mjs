@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { removeFolder } from "./machine.mjs";
+import { removeFolder, running } from "./machine.mjs";
 import { PATHS, until } from "./browser.mjs";
 
 /** Runs in the page before anything else: notes what the policy refused, what was saved and said, and how long it took to get ready. */
@@ -32,6 +32,7 @@ export async function openBrowser(kind) {
     const executablePath = PATHS[kind].find(existsSync);
     const common = { executablePath, headless: true, userDataDir: join(folder, "profile"), defaultViewport: null };
     const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+    running.add(folder);
     const browser = await (kind === "chromium"
         ? puppeteer.launch({ ...common, pipe: true, args })
         : puppeteer.launch({ ...common, browser: "firefox", extraPrefsFirefox: { "privacy.reduceTimerPrecision": false } }));
@@ -40,6 +41,7 @@ export async function openBrowser(kind) {
         folder,
         async close() {
             await browser.close().catch(() => {});
+            running.delete(folder);
             removeFolder(folder);
         },
     };

@@ -1,5 +1,5 @@
 // The good home is whole: what a page of it brings along works behind an open gate, and goes on over a check that is made again.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 // The web page in real browsers: everything that can be given, every outcome, every file taken along and given again, hostile certificates, no network, and nobody asked before
 // the reader agreed.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { X509Certificate, createHash } from "node:crypto";

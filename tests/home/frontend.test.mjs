@@ -1,5 +1,5 @@
 // The real frontend, with its service worker, through the gate.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "../browser/trial.mjs";
 import assert from "node:assert/strict";
 import { startLab } from "../browser/lab.mjs";
 import { HomeAssistant, logInOn, whoIsIn } from "../browser/home_assistant.mjs";

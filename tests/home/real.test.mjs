@@ -1,5 +1,5 @@
 // A real Home Assistant does what the tests with it lean on: by itself, and behind the lab's TLS as by its remote address.
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test } from "../browser/trial.mjs";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { request } from "node:https";
