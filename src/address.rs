@@ -10,6 +10,8 @@ use core::str::FromStr;
 use pki_types::{IpAddr, ServerName};
 use serde::{Deserialize, Serialize};
 
+use crate::url::{Url, split_authority, split_port};
+
 /// A DNS name in lower-case ASCII without trailing dot, or an IP address.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -106,21 +108,15 @@ impl FromStr for Address {
     /// brackets.
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let text = text.trim();
-        let rest = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => rest,
+        let authority = match Url::split(text) {
+            Some(url) if url.is("https") => url.authority,
             Some(_) => return Err(InvalidAddress::NotHttps),
-            None => text,
+            None => split_authority(text).0,
         };
-        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
         if authority.contains('@') {
             return Err(InvalidAddress::Credentials);
         }
-        let (host, port) = match authority.rsplit_once(':') {
-            // More than one colon outside brackets: an IPv6 address without a port.
-            Some((host, _)) if host.contains(':') && !host.ends_with(']') => (authority, None),
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        };
+        let (host, port) = split_port(authority);
         let port = match port {
             Some(port) => match port.parse() {
                 Ok(number) if number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()) => {

@@ -6,11 +6,12 @@
 //! | to learn about | read |
 //! |---|---|
 //! | the way of the data | [`verdict::observation`], [`verdict::examination`] |
-//! | what is accepted as a certificate | [`x509::certificate`], [`x509::chain`], [`x509::fingerprint`], [`address`] |
+//! | what is accepted as a certificate | [`x509::certificate`], [`x509::chain`], [`x509::fingerprint`], [`address`], [`url`] |
 //! | whom to believe | [`x509::roots`], and the private module `path`; who vouches for whom, for a picture: [`verdict::chain_view`] |
 //! | how signatures are checked, and why that is sound | [`x509::signature`] |
 //! | Certificate Transparency | [`ct`] |
 //! | how the network is asked | [`fetch`] |
+//! | how files that name their version are opened | [`versioned`] |
 //! | renewals and new keys | [`site`], [`site::pins`] |
 //! | which other host could be mistaken for a guarded one | [`site::look_alike`] |
 //! | who else has a certificate for the name | [`issuances`] |
@@ -31,5 +32,7 @@ pub mod issuances;
 pub mod site;
 pub mod text;
 pub mod time;
+pub mod url;
 pub mod verdict;
+pub mod versioned;
 pub mod x509;

@@ -18,6 +18,7 @@ use doorlight::fetch::{Answer, FetchError};
 use doorlight::time::{DAY, Timestamp};
 use doorlight::verdict::evidence::{Check, Code, Evidence};
 use doorlight::verdict::examination::{Examination, Site};
+use doorlight::verdict::report::Added;
 use doorlight::verdict::{REQUIRED, Verdict, verdict};
 use doorlight::x509::signature::SignatureCheck;
 use simulated_log::{SimulatedLog, block_on, now};
@@ -489,7 +490,7 @@ fn slow_evidence_is_added_to_the_report() {
             doorlight::verdict::examination::Knowledge { also_required, ..world.knowledge(site) };
         let conclusion =
             Examination::new(&observation, knowledge).run(SignatureCheck::verify_natively);
-        let mut report = conclusion.report;
+        let report = conclusion.report;
         let grey = if also_required.is_empty() { Verdict::Trusted } else { Verdict::Unchecked };
         assert_eq!(report.verdict, grey, "asked for and not there yet");
         let Promises::Entry { promises, .. } = &conclusion.promises else { panic!("it has SCTs") };
@@ -503,8 +504,9 @@ fn slow_evidence_is_added_to_the_report() {
             &Heads::default(),
             at,
         ));
-        report.add(found.evidence, also_required);
-        report.publication = found.reports;
+        let also_required = also_required.to_vec();
+        let publication = found.reports;
+        let report = report.with(&Added { evidence: found.evidence, publication, also_required });
         assert_eq!(report.verdict, grey, "not checked is never green where it was asked for");
         assert_eq!(
             doorlight::verdict::report::Report::from_json(report.to_json().as_bytes()).as_ref(),
@@ -523,8 +525,8 @@ fn slow_evidence_is_added_to_the_report() {
         (Code::InclusionHeadStale, Verdict::Unchecked),
         (Code::InclusionMissing, Verdict::Danger),
     ] {
-        let mut report = conclusion.report.clone();
-        report.add(vec![Evidence::new(code)], &required);
-        assert_eq!(report.verdict, expected, "{code}");
+        let evidence = vec![Evidence::new(code)];
+        let added = Added { evidence, also_required: required.to_vec(), ..Added::default() };
+        assert_eq!(conclusion.report.with(&added).verdict, expected, "{code}");
     }
 }

@@ -197,7 +197,7 @@ impl<P: Ports> Audits<P> {
         let (seen, record, intermediates) = store.with(|state| {
             let proof = state.kept.audits.get(address).and_then(|audited| audited.proof.as_ref());
             let is_due = proof.is_none_or(|proof| is_due(proof, certificate, now));
-            let report = state.session.get(address).and_then(|known| known.report.as_ref());
+            let report = state.session.get(address).and_then(|known| known.report());
             let seen = report.filter(|_| is_forced || is_due).map(|report| report.seen);
             (seen, state.record(address).cloned(), state.kept.intermediates.clone())
         });

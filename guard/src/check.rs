@@ -46,8 +46,8 @@ const BETWEEN: Duration = Duration::from_secs(2);
 /// What came of a look.
 #[derive(Debug)]
 pub struct Judged {
-    /// What is thought of it.
-    pub report: Report,
+    /// What the core thinks of it.
+    report: Report,
     pem: String,
     /// The chain, and what it means for the site record.
     chain: Option<(Chain, Option<Continuity>)>,
@@ -60,6 +60,11 @@ impl Judged {
     pub fn unseen(address: &Address, at: Timestamp, unseen: &Unseen) -> Self {
         let report = examination::unseen(address, at, unseen.code, &unseen.reason);
         Self { report, pem: String::new(), chain: None, basis: None }
+    }
+
+    /// The same with what audits and the home say beside it.
+    pub fn whole<P: Clock + Storage>(&self, store: &Store<P>, address: &Address) -> Report {
+        store.with(|state| self.report.with(&state.added(address, &self.report)))
     }
 
     /// The network kept changing under it.
@@ -127,8 +132,7 @@ pub async fn judge<P: Clock + Storage + Network>(
         }
     }
     consult.proof(address, observation.chain.leaf(), &found.promises).await;
-    let Conclusion { mut report, continuity, .. } = found;
-    store.with(|state| state.add_audit_evidence(address, &mut report));
+    let Conclusion { report, continuity, .. } = found;
     Judged { report, pem, chain: Some((observation.chain, continuity)), basis: Some(basis) }
 }
 
@@ -195,13 +199,14 @@ pub async fn conclude<P: Clock + Storage>(
         return Ok(None);
     }
     store.with(|state| state.session.is_current(&attempt))?;
-    let Judged { mut report, pem, chain, mut basis } = judged;
+    let whole = judged.whole(store, address);
+    let Judged { report, pem, chain, mut basis } = judged;
     // What the home has told meanwhile, or what was pinned by another background, makes nothing good
     // that was judged without it. What is bad stays so.
-    if opens(&report) && basis != Some(store.with(|state| state.basis(address))) {
+    if opens(&whole) && basis != Some(store.with(|state| state.basis(address))) {
         return Err(Outdated);
     }
-    let (verdict, at) = (report.verdict, report.at);
+    let (verdict, at) = (whole.verdict, whole.at);
     if let Some((chain, Some(continuity))) = &chain {
         let remember = |pins: &mut Pins| {
             pins.site_mut(address).remember(chain.leaf(), *continuity, verdict, at);
@@ -217,13 +222,13 @@ pub async fn conclude<P: Clock + Storage>(
     let now = store.now();
     let concluded = store.change(|state| {
         // Storing took its time, and an audit may have ended meanwhile, or the home been heard.
-        state.add_audit_evidence(address, &mut report);
+        let added = state.added(address, &report);
         let now_by = state.basis(address);
-        if opens(&report) && basis != Some(now_by) {
+        if opens(&report.with(&added)) && basis != Some(now_by) {
             return Err(Outdated);
         }
         let reuse = state.kept.settings.reuse();
-        state.session.conclude(attempt, report, pem, reuse, now_by, now)
+        state.session.conclude(attempt, (report, added), pem, reuse, now_by, now)
     })?;
     Ok(Some(concluded))
 }

@@ -194,7 +194,7 @@ impl<P: Ports> Engine<P> {
     pub async fn saw(&self, address: &Address, captured: &Captured) -> Way {
         for _ in 0..MAX_LOOKS {
             let judged = check::judge(&self.store, self, address, captured).await;
-            if !opens(&judged.report) {
+            if !opens(&judged.whole(&self.store, address)) {
                 // A probe that is under way must not outweigh what this very connection showed.
                 self.store.change(|state| state.session.outdate());
             } else if self.way(address) != Way::Open {
@@ -247,7 +247,7 @@ impl<P: Ports> Engine<P> {
     /// Something is thought of an address: gate first, then journal and light.
     async fn decided(&self, address: &Address, concluded: &Concluded) {
         let (events, is_unclean) = self.store.with(|state| {
-            let report = state.session.get(address).and_then(|known| known.report.as_ref());
+            let report = state.session.get(address).and_then(|known| known.report());
             report.map(|report| check::events(concluded, report)).unwrap_or_default()
         });
         self.set_gate().await;
@@ -266,9 +266,8 @@ impl<P: Ports> Engine<P> {
     pub async fn redecide(&self, address: &Address) {
         let now = self.store.now();
         let concluded = self.store.change(|state| {
-            let mut report = state.session.get(address)?.report.clone()?;
-            state.add_audit_evidence(address, &mut report);
-            state.session.redecide(address, report, now)
+            let added = state.added(address, state.session.get(address)?.judged()?);
+            state.session.redecide(address, added, now)
         });
         let Some(concluded) = concluded else { return };
         self.decided(address, &concluded).await;

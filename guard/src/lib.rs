@@ -36,6 +36,7 @@ pub mod homes;
 pub mod journal;
 pub mod light;
 pub mod log_list;
+pub mod pattern;
 pub mod ports;
 pub mod proof;
 pub mod session;

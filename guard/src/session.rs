@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use doorlight::address::Address;
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
-use doorlight::verdict::evidence::{Check, Outcome};
-use doorlight::verdict::report::Report;
+use doorlight::verdict::evidence::{Check, Evidence, Outcome};
+use doorlight::verdict::report::{Added, Report};
 use doorlight::x509::fingerprint::CertificateSha256;
 use serde::{Deserialize, Serialize};
 
@@ -19,10 +19,12 @@ use crate::light::Light;
 /// What is known of one address. It ends with the browser's session: a browser that starts knows
 /// nothing, and every gate is shut.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct AddressState {
-    /// The last check.
-    pub report: Option<Report>,
+    /// The last check, as the core made it, and what audits and the home add to it.
+    judged: Option<(Report, Added)>,
+    /// Both in one: follows from them.
+    report: Option<Report>,
     /// The certificates that it was about, PEM.
     pub pem: String,
     /// When it was made; nothing counts before it, so that a clock set back does not keep the gate
@@ -36,8 +38,61 @@ pub struct AddressState {
     pub exception: Option<Exception>,
     /// What it was judged by: [`crate::state::State`] lets nothing pass that was judged by anything
     /// else. `None` for a check that version 0.1.0 has stored, which counts to its end.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
+}
+
+/// The same as it is stored.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Stored {
+    report: Option<Report>,
+    /// `None` where version 0.1.0 wrote it, whose reports hold it.
+    added: Option<Added>,
+    pem: String,
+    checked_at: Option<Timestamp>,
+    fresh_until: Option<Timestamp>,
+    since: Option<Timestamp>,
+    exception: Option<Exception>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<Basis>,
+}
+
+impl From<AddressState> for Stored {
+    fn from(state: AddressState) -> Self {
+        let AddressState { judged, pem, checked_at, fresh_until, since, exception, basis, .. } =
+            state;
+        let (report, added) = judged.unzip();
+        Self { report, added, pem, checked_at, fresh_until, since, exception, basis }
+    }
+}
+
+impl From<Stored> for AddressState {
+    fn from(stored: Stored) -> Self {
+        let Stored { report, added, pem, checked_at, fresh_until, since, exception, basis } =
+            stored;
+        let mut state =
+            Self { pem, checked_at, fresh_until, since, exception, basis, ..Self::default() };
+        match (report, added) {
+            (Some(report), Some(added)) => state.decide(report, added),
+            (Some(report), None) => {
+                state.judged = Some((without_audits(report.clone()), Added::default()));
+                state.report = Some(report);
+            }
+            (None, _) => {}
+        }
+        state
+    }
+}
+
+/// A report of version 0.1.0 as the core had made it.
+fn without_audits(mut report: Report) -> Report {
+    let is_from_audit = |one: &Evidence| {
+        let checks = [Check::Inclusion, Check::Consistency, Check::Issuances, Check::HomeVersion];
+        checks.contains(&one.check)
+    };
+    report.evidence.retain(|one| !is_from_audit(one));
+    report.publication.clear();
+    report
 }
 
 /// The user's way past the gate. It ends with the session, as soon as another certificate is seen,
@@ -99,6 +154,25 @@ pub fn opens(report: &Report) -> bool {
 }
 
 impl AddressState {
+    /// The last check, with what audits and the home add to it.
+    pub fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
+    }
+
+    /// The last check as the core made it.
+    pub fn judged(&self) -> Option<&Report> {
+        self.judged.as_ref().map(|(report, _)| report)
+    }
+
+    fn decide(&mut self, judged: Report, added: Added) {
+        self.report = Some(judged.with(&added));
+        self.judged = Some((judged, added));
+    }
+
+    fn verdict(&self) -> Option<Verdict> {
+        self.report.as_ref().map(|report| report.verdict)
+    }
+
     /// Whether a request may pass at `now`.
     pub fn way(&self, now: Timestamp) -> Way {
         if !self.is_fresh(now) {
@@ -133,32 +207,40 @@ impl AddressState {
             && self.fresh_until.is_some_and(|until| now < until)
     }
 
-    /// Takes in a check. True where another certificate was seen than before.
-    fn conclude(&mut self, report: Report, pem: String, reuse: Duration, now: Timestamp) -> bool {
+    /// Takes in a check, with what is known beside it.
+    fn conclude(
+        &mut self,
+        (judged, added): (Report, Added),
+        pem: String,
+        reuse: Duration,
+        now: Timestamp,
+    ) -> Concluded {
         let before = self.certificate();
-        let old_light = self.report.as_ref().map(|report| report.verdict);
-        if old_light != Some(report.verdict) || self.since.is_none() {
-            self.since = Some(now);
-        }
-        let seen = report.certificate.as_ref().map(|one| one.sha256);
-        self.exception = self.exception.and_then(|one| one.after(&report));
+        let seen = judged.certificate.as_ref().map(|one| one.sha256);
         // It counts from the look, however long it took to judge it.
-        self.fresh_until = Some(now.plus(reuse.saturating_sub(now.since(report.at))));
-        self.report = Some(report);
+        self.fresh_until = Some(now.plus(reuse.saturating_sub(now.since(judged.at))));
         self.pem = pem;
         self.checked_at = Some(now);
-        before.is_some() && seen.is_some() && before != seen
+        let has_other_certificate = before.is_some() && seen.is_some() && before != seen;
+        Concluded { has_other_certificate, ..self.change_light(judged, added, now) }
     }
 
-    /// Takes in what was learned since the check, which goes on counting as long as before.
-    fn redecide(&mut self, report: Report, now: Timestamp) -> Concluded {
-        let before = self.report.as_ref().map(|report| report.verdict);
-        let verdict = report.verdict;
-        self.exception = self.exception.and_then(|one| one.after(&report));
-        if before != Some(verdict) {
+    /// Takes in what was learned since the check, which goes on counting as long as before. `None`
+    /// without a check.
+    fn redecide(&mut self, added: Added, now: Timestamp) -> Option<Concluded> {
+        let (judged, _) = self.judged.take()?;
+        Some(self.change_light(judged, added, now))
+    }
+
+    fn change_light(&mut self, judged: Report, added: Added, now: Timestamp) -> Concluded {
+        let before = self.verdict();
+        self.decide(judged, added);
+        let report = self.report.as_ref();
+        self.exception = self.exception.and_then(|one| one.after(report?));
+        let verdict = self.verdict().unwrap_or(Verdict::Unchecked);
+        if before != Some(verdict) || self.since.is_none() {
             self.since = Some(now);
         }
-        self.report = Some(report);
         Concluded { before, verdict, has_other_certificate: false }
     }
 
@@ -173,7 +255,7 @@ impl AddressState {
     }
 
     fn is_danger(&self) -> bool {
-        self.report.as_ref().is_some_and(|report| report.verdict == Verdict::Danger)
+        self.verdict() == Some(Verdict::Danger)
     }
 
     /// True where this is to be believed rather than `other`, of the same address.
@@ -191,7 +273,7 @@ impl AddressState {
 
     /// Lets the user past, for the certificate that was seen last.
     fn except(&mut self, reuse: Duration, now: Timestamp) {
-        let verdict = self.report.as_ref().map_or(Verdict::Unchecked, |report| report.verdict);
+        let verdict = self.verdict().unwrap_or(Verdict::Unchecked);
         self.exception = Some(Exception { since: now, certificate: self.certificate(), verdict });
         self.since = Some(now);
         self.checked_at = Some(self.checked_at.map_or(now, |at| at.min(now)));
@@ -314,7 +396,7 @@ impl Session {
     pub fn conclude(
         &mut self,
         attempt: Attempt,
-        report: Report,
+        judged: (Report, Added),
         pem: String,
         reuse: Duration,
         basis: Basis,
@@ -322,23 +404,20 @@ impl Session {
     ) -> Result<Concluded, Outdated> {
         self.is_current(&attempt)?;
         let state = self.states.entry(attempt.address).or_default();
-        let before = state.report.as_ref().map(|report| report.verdict);
-        let verdict = report.verdict;
-        let has_other_certificate = state.conclude(report, pem, reuse, now);
+        let concluded = state.conclude(judged, pem, reuse, now);
         state.basis = Some(basis);
-        Ok(Concluded { before, verdict, has_other_certificate })
+        Ok(concluded)
     }
 
-    /// Takes in what was learned since the check of an address: the same report with it. The check
-    /// goes on counting as long as before. `None` without a check.
+    /// Takes in what was learned since the check of an address, in the place of what was known
+    /// beside it before. The check goes on counting as long as it did. `None` without a check.
     pub fn redecide(
         &mut self,
         address: &Address,
-        report: Report,
+        added: Added,
         now: Timestamp,
     ) -> Option<Concluded> {
-        let known = self.states.get_mut(address).filter(|known| known.report.is_some())?;
-        Some(known.redecide(report, now))
+        self.states.get_mut(address)?.redecide(added, now)
     }
 
     /// Lets the user past the gate of an address whose last check does not open it.
@@ -444,13 +523,18 @@ mod tests {
         report
     }
 
+    /// With nothing beside it.
+    fn alone(judged: Report) -> (Report, Added) {
+        (judged, Added::default())
+    }
+
     fn session(states: BTreeMap<Address, AddressState>) -> Session {
         Session { states, generation: 0 }
     }
 
     fn after(report: Report) -> AddressState {
         let mut standing = AddressState::default();
-        standing.conclude(report, String::new(), REUSE, at(0));
+        standing.conclude(alone(report), String::new(), REUSE, at(0));
         standing
     }
 
@@ -486,7 +570,7 @@ mod tests {
         assert_eq!((standing.way(at(900)), standing.light(at(900))), (Way::Shut, Light::Unchecked));
         let mut late = AddressState::default();
         late.conclude(
-            report(Verdict::Trusted, Code::PinSameKey, 1),
+            alone(report(Verdict::Trusted, Code::PinSameKey, 1)),
             String::new(),
             REUSE,
             at(5000),
@@ -497,7 +581,12 @@ mod tests {
     #[test]
     fn a_check_counts_from_its_look() {
         let mut slow = AddressState::default();
-        slow.conclude(report(Verdict::Trusted, Code::PinSameKey, 1), String::new(), REUSE, at(40));
+        slow.conclude(
+            alone(report(Verdict::Trusted, Code::PinSameKey, 1)),
+            String::new(),
+            REUSE,
+            at(40),
+        );
         assert_eq!(
             (slow.way(at(39)), slow.way(at(40)), slow.way(at(899))),
             (Way::Shut, Way::Open, Way::Open)
@@ -519,30 +608,38 @@ mod tests {
             (standing.way(at(11)), standing.light(at(11))),
             (Way::Exception, Light::Exception)
         );
-        assert!(!standing.conclude(
-            report(Verdict::Danger, Code::PinNewKey, 1),
-            String::new(),
-            REUSE,
-            at(12)
-        ));
+        assert!(
+            !standing
+                .conclude(
+                    alone(report(Verdict::Danger, Code::PinNewKey, 1)),
+                    String::new(),
+                    REUSE,
+                    at(12)
+                )
+                .has_other_certificate
+        );
         assert_eq!(standing.way(at(13)), Way::Exception, "the same certificate");
-        assert!(standing.conclude(
-            report(Verdict::Danger, Code::PinNewKey, 2),
-            String::new(),
-            REUSE,
-            at(14)
-        ));
+        assert!(
+            standing
+                .conclude(
+                    alone(report(Verdict::Danger, Code::PinNewKey, 2)),
+                    String::new(),
+                    REUSE,
+                    at(14)
+                )
+                .has_other_certificate
+        );
         assert_eq!((standing.way(at(15)), standing.light(at(15))), (Way::Shut, Light::Danger));
         standing.except(REUSE, at(16));
         standing.conclude(
-            report(Verdict::Trusted, Code::PinSameKey, 2),
+            alone(report(Verdict::Trusted, Code::PinSameKey, 2)),
             String::new(),
             REUSE,
             at(17),
         );
         assert_eq!(standing.light(at(18)), Light::Trusted, "a good check needs no exception");
         standing.conclude(
-            report(Verdict::Danger, Code::PinSameKey, 2),
+            alone(report(Verdict::Danger, Code::PinSameKey, 2)),
             String::new(),
             REUSE,
             at(19),
@@ -555,9 +652,14 @@ mod tests {
         let unseen = || unreachable(&"home.example".parse().unwrap(), at(0), "made up");
         let mut standing = after(unseen());
         standing.except(REUSE, at(1));
-        standing.conclude(unseen(), String::new(), REUSE, at(2));
+        standing.conclude(alone(unseen()), String::new(), REUSE, at(2));
         assert_eq!(standing.way(at(3)), Way::Exception);
-        standing.conclude(report(Verdict::Danger, Code::PinNewKey, 1), String::new(), REUSE, at(4));
+        standing.conclude(
+            alone(report(Verdict::Danger, Code::PinNewKey, 1)),
+            String::new(),
+            REUSE,
+            at(4),
+        );
         assert_eq!(standing.way(at(5)), Way::Shut);
     }
 
@@ -566,54 +668,58 @@ mod tests {
         let mut standing = after(report(Verdict::Danger, Code::PinNewKey, 1));
         standing.except(REUSE, at(1));
         standing.conclude(
-            unreachable(&"home.example".parse().unwrap(), at(2), "made up"),
+            alone(unreachable(&"home.example".parse().unwrap(), at(2), "made up")),
             String::new(),
             REUSE,
             at(2),
         );
         assert_eq!((standing.way(at(3)), standing.light(at(3))), (Way::Shut, Light::Unchecked));
-        standing.conclude(report(Verdict::Danger, Code::PinNewKey, 1), String::new(), REUSE, at(4));
+        standing.conclude(
+            alone(report(Verdict::Danger, Code::PinNewKey, 1)),
+            String::new(),
+            REUSE,
+            at(4),
+        );
         assert_eq!(standing.way(at(5)), Way::Exception);
     }
 
     /// An audit heals a light that the user went past, and finds something else later.
     #[test]
     fn an_exception_ends_when_it_is_not_needed_and_when_danger_is_new() {
-        let says = |verdict| report(verdict, Code::PinSameKey, 1);
-        let changed = |before, verdict| Concluded {
-            before: Some(before),
-            verdict,
-            has_other_certificate: false,
+        let good = || report(Verdict::Trusted, Code::PinSameKey, 1);
+        let bad =
+            || Added { evidence: vec![Evidence::new(Code::InclusionMissing)], ..Added::default() };
+        let changed = |before, verdict| {
+            Some(Concluded { before: Some(before), verdict, has_other_certificate: false })
         };
-        let mut standing = after(report(Verdict::Danger, Code::PinSameKey, 1));
+        let mut standing = AddressState::default();
+        standing.conclude((good(), bad()), String::new(), REUSE, at(0));
+        assert_eq!((standing.way(at(1)), standing.light(at(1))), (Way::Shut, Light::Danger));
         standing.except(REUSE, at(1));
-        assert_eq!(
-            standing.redecide(says(Verdict::Danger), at(2)),
-            changed(Verdict::Danger, Verdict::Danger)
-        );
+        assert_eq!(standing.redecide(bad(), at(2)), changed(Verdict::Danger, Verdict::Danger));
         assert_eq!(standing.way(at(3)), Way::Exception, "nothing new");
         assert_eq!(
-            standing.redecide(says(Verdict::Trusted), at(4)),
+            standing.redecide(Added::default(), at(4)),
             changed(Verdict::Danger, Verdict::Trusted)
         );
         assert_eq!(
             (standing.way(at(5)), standing.exception, standing.since),
             (Way::Open, None, Some(at(4)))
         );
-        standing.redecide(says(Verdict::Danger), at(6));
+        standing.redecide(bad(), at(6));
         assert_eq!((standing.way(at(7)), standing.light(at(7))), (Way::Shut, Light::Danger));
         let nowhere = "home.test".parse().unwrap();
-        assert_eq!(Session::default().redecide(&nowhere, says(Verdict::Trusted), at(1)), None);
+        assert_eq!(Session::default().redecide(&nowhere, bad(), at(1)), None);
 
         // The user was told that it could not be told.
         for is_audit in [true, false] {
             let mut standing = after(report(Verdict::Unchecked, Code::PinSameKey, 1));
             standing.except(REUSE, at(1));
             if is_audit {
-                standing.redecide(says(Verdict::Danger), at(2));
+                standing.redecide(bad(), at(2));
             } else {
                 standing.conclude(
-                    report(Verdict::Danger, Code::PinSameKey, 1),
+                    alone(report(Verdict::Danger, Code::PinSameKey, 1)),
                     String::new(),
                     REUSE,
                     at(2),
@@ -646,8 +752,14 @@ mod tests {
             let attempt = session.begin(&home);
             learn(&mut session, &other);
             assert_eq!(session.is_current(&attempt).is_ok(), counts, "{name}");
-            let concluded =
-                session.conclude(attempt, good(), String::new(), REUSE, Basis::default(), at(0));
+            let concluded = session.conclude(
+                attempt,
+                alone(good()),
+                String::new(),
+                REUSE,
+                Basis::default(),
+                at(0),
+            );
             let expected =
                 Concluded { before: None, verdict: Verdict::Trusted, has_other_certificate: false };
             assert_eq!(concluded, if counts { Ok(expected) } else { Err(Outdated) }, "{name}");
@@ -667,7 +779,7 @@ mod tests {
             session
                 .conclude(
                     attempt,
-                    report(verdict, Code::PinSameKey, 1),
+                    alone(report(verdict, Code::PinSameKey, 1)),
                     String::new(),
                     REUSE,
                     Basis::default(),
@@ -702,7 +814,7 @@ mod tests {
         session
             .conclude(
                 attempt,
-                report(Verdict::Trusted, Code::PinSameKey, 1),
+                alone(report(Verdict::Trusted, Code::PinSameKey, 1)),
                 "PEM".into(),
                 REUSE,
                 Basis::default(),
@@ -713,6 +825,18 @@ mod tests {
         // As version 0.1.0 wrote it: an object of addresses.
         assert!(text.starts_with("{\"home.example:8123\":{\"report\":{"), "{text}");
         assert_eq!(serde_json::from_str::<Session>(&text).unwrap(), session);
+        // What was added is stored beside it, and the verdict follows again.
+        let bad =
+            Added { evidence: vec![Evidence::new(Code::InclusionMissing)], ..Added::default() };
+        session.redecide(&home, bad, at(1)).unwrap();
+        let text = serde_json::to_string(&session).unwrap();
+        let read: Session = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, session);
+        let (whole, judged) = (read[&home].report().unwrap(), read[&home].judged().unwrap());
+        assert_eq!((whole.verdict, judged.verdict), (Verdict::Danger, Verdict::Trusted));
+        assert!(
+            text.contains("\"verdict\":\"trusted\"") && !text.contains("\"verdict\":\"danger\"")
+        );
     }
 
     /// Two backgrounds of one browser: the newer check wins, and of two that are equally old the
@@ -726,7 +850,7 @@ mod tests {
         let checked = |verdict, seconds| {
             let mut standing = AddressState::default();
             standing.conclude(
-                report(verdict, Code::PinSameKey, 1),
+                alone(report(verdict, Code::PinSameKey, 1)),
                 String::new(),
                 REUSE,
                 at(seconds),

@@ -7,6 +7,8 @@ use doorlight::address::{Address, Host};
 use doorlight::home_assistant::local::{LocalAddress, LocalAddressError};
 use serde::{Deserialize, Serialize};
 
+use crate::pattern;
+
 /// How long a good check may be reused at most.
 pub const MAX_REUSE_MINUTES: u32 = 24 * 60;
 
@@ -81,11 +83,7 @@ impl LocalHome {
     /// The host pattern that asking it needs permission for: its scheme and host, in Firefox
     /// patterns know no ports.
     pub fn pattern(place: &LocalAddress) -> String {
-        let origin = place.origin();
-        let has_port = origin
-            .rsplit_once(':')
-            .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-        format!("{}/*", has_port.map_or(origin.as_str(), |(host, _)| host))
+        pattern::of_url(&place.origin()).unwrap_or_default()
     }
 }
 

@@ -9,6 +9,7 @@ use doorlight::issuances::monitor::Sources;
 use doorlight::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::pattern;
 use crate::settings::{Consent, LocalHome, Settings};
 use crate::trust_config::TrustConfig;
 
@@ -29,11 +30,13 @@ impl Needs {
     /// The host patterns that each source needs at `now`.
     pub fn of(settings: &Settings, trust: &TrustConfig, now: Timestamp) -> Self {
         let all = Consent { logs: true, cert_spotter: true, crt_sh: true };
-        let of = |url: Option<&str>| url.and_then(pattern).into_iter().collect::<Vec<_>>();
+        let of = |url: Option<&str>| url.and_then(pattern::of_url).into_iter().collect::<Vec<_>>();
         let sources = monitors(settings, all);
         let mut logs = Vec::new();
         if let Some(list) = trust.log_lists.judging(now) {
-            logs.extend(list.logs.iter().filter_map(|log| pattern(log.access.as_ref()?.url())));
+            logs.extend(
+                list.logs.iter().filter_map(|log| pattern::of_url(log.access.as_ref()?.url())),
+            );
         }
         logs.sort();
         logs.dedup();
@@ -83,49 +86,9 @@ pub fn asked_hosts(settings: &Settings, trust: &TrustConfig, now: Timestamp) -> 
         Some(LocalHome::place(&home.local, &address.host).ok()?.host)
     });
     let mut hosts: BTreeSet<Host> =
-        patterns.filter_map(|pattern| host_of_pattern(&pattern)).chain(homes).collect();
+        patterns.filter_map(|pattern| pattern::host_of(&pattern)).chain(homes).collect();
     for address in settings.consents.keys().chain(settings.homes.keys()) {
         hosts.remove(&address.host);
     }
     hosts
-}
-
-/// The match pattern that asking a URL needs permission for: its scheme and host. `None` where it
-/// is not of the web.
-pub fn pattern(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = match authority.rsplit_once(':') {
-        // Patterns know no ports in Firefox.
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    let is_web =
-        ["https", "http"].contains(&scheme) && !host.is_empty() && !host.contains(['@', '*']);
-    is_web.then(|| format!("{scheme}://{host}/*"))
-}
-
-/// The host of a match pattern that one of ours could be.
-pub fn host_of_pattern(pattern: &str) -> Option<Host> {
-    pattern.split_once("://")?.1.strip_suffix("/*")?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_are_for_one_host() {
-        for (url, expected) in [
-            ("https://crt.sh/?q=1", Some("https://crt.sh/*")),
-            ("http://127.0.0.1:8080/tile/0", Some("http://127.0.0.1/*")),
-            ("https://[::1]:1/x", Some("https://[::1]/*")),
-            ("https://user@log.example/", None),
-            ("file:///etc/passwd", None),
-            ("https://*/x", None),
-            ("", None),
-        ] {
-            assert_eq!(pattern(url).as_deref(), expected, "{url}");
-        }
-    }
 }

@@ -13,7 +13,7 @@ use doorlight::site::SiteRecord;
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::{Check, Code, Evidence};
-use doorlight::verdict::report::Report;
+use doorlight::verdict::report::{Added, Report};
 use doorlight::x509::certificate::split;
 use doorlight::x509::chain::Chain;
 
@@ -194,8 +194,7 @@ impl State {
             return known.light(now);
         }
         // Also one that the user went past.
-        let is_danger =
-            known.report.as_ref().is_some_and(|report| report.verdict == Verdict::Danger);
+        let is_danger = known.report().is_some_and(|report| report.verdict == Verdict::Danger);
         if is_danger { Light::Danger } else { Light::Unchecked }
     }
 
@@ -220,7 +219,7 @@ impl State {
 
     /// What decided the last check.
     pub fn codes(&self, address: &Address) -> String {
-        let report = self.session.get(address).and_then(|known| known.report.as_ref());
+        let report = self.session.get(address).and_then(|known| known.report());
         report.map(codes_of).unwrap_or_default()
     }
 
@@ -236,27 +235,25 @@ impl State {
         ct.into_iter().chain(settings.requires_proof.then_some(Check::Inclusion)).collect()
     }
 
-    /// Adds to a report what audits and the home's version say, in the place of what they had said
-    /// before.
-    pub fn add_audit_evidence(&self, address: &Address, report: &mut Report) {
-        let Some(seen) = report.certificate.as_ref().map(|certificate| certificate.sha256) else {
-            return;
+    /// What audits and the home's version say beside a check of an address, of the certificate that
+    /// it saw.
+    pub fn added(&self, address: &Address, judged: &Report) -> Added {
+        let mut added = Added { also_required: self.also_required(), ..Added::default() };
+        let Some(seen) = judged.certificate.as_ref().map(|certificate| certificate.sha256) else {
+            return added;
         };
-        let mut evidence = Vec::new();
-        report.evidence.retain(|one| !is_from_audit(one));
-        report.publication.clear();
         let consent = self.consent(address);
         if let Some(audited) = self.kept.audits.get(address) {
             if let Some(proof) = audited.proof.as_ref().filter(|proof| proof.certificate == seen) {
-                evidence.extend(proof.evidence.iter().cloned());
-                report.publication = proof.reports.clone();
+                added.evidence.extend(proof.evidence.iter().cloned());
+                added.publication = proof.reports.clone();
             }
             if consent.cert_spotter || consent.crt_sh {
-                evidence.extend(audited.watch.iter().cloned());
+                added.evidence.extend(audited.watch.iter().cloned());
             }
         }
-        evidence.extend(self.version_evidence(address));
-        report.add(evidence, &self.also_required());
+        added.evidence.extend(self.version_evidence(address));
+        added
     }
 
     /// What the home's version adds to a report.
@@ -298,14 +295,6 @@ impl State {
         let generation = self.home_generations.entry(address.clone()).or_default();
         *generation = generation.wrapping_add(1);
     }
-}
-
-/// True for findings of an audit, which outlive the check that they are added to.
-fn is_from_audit(evidence: &Evidence) -> bool {
-    matches!(
-        evidence.check,
-        Check::Inclusion | Check::Consistency | Check::Issuances | Check::HomeVersion
-    )
 }
 
 /// What decided a report, for the journal.

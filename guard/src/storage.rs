@@ -95,10 +95,9 @@ impl Kept {
             Read::Absent | Read::Unreadable => BTreeMap::new(),
         };
         // It is fetched again.
-        let fetched_log_list = match read(all, "fetched_log_list") {
-            Read::Value(fetched) => Some(fetched),
-            Read::Absent | Read::Unreadable => None,
-        };
+        let fetched_log_list = all.get("fetched_log_list").and_then(Value::as_str);
+        let fetched_log_list =
+            fetched_log_list.and_then(|json| Fetched::from_json(json.as_bytes()).ok());
         let kept_aside = all.get("kept_aside").and_then(Value::as_array).map_or(0, Vec::len);
         Self {
             pins,

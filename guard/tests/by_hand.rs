@@ -82,7 +82,7 @@ fn a_certificate_of_somebody_else_is_acknowledged_and_forgotten() {
         engine.audit(&one, true).await;
         let has_alarm = || {
             engine.store.with(|state| {
-                let report = state.address(&one).report.unwrap();
+                let report = state.address(&one).report().cloned().unwrap();
                 report.evidence.iter().any(|found| found.code == Code::IssuancesUnknown)
             })
         };
@@ -139,7 +139,7 @@ fn what_is_seen_without_a_certificate_shuts() {
         world.borrow_mut().presents.clear();
         engine.expire(Some(&one)).await;
         engine.check(&one).await;
-        let verdict = engine.store.with(|state| state.address(&one).report.unwrap().verdict);
+        let verdict = engine.store.with(|state| state.address(&one).report().unwrap().verdict);
         assert_eq!((verdict, engine.light(&one)), (Verdict::Unchecked, Light::Unchecked));
     }));
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails panics")]
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use doorlight::address::Address;
 use doorlight::site::Origin;
@@ -12,7 +12,7 @@ use doorlight::time::{DAY, Timestamp};
 use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::{Check, Code, Evidence};
 use doorlight::verdict::examination::unreachable;
-use doorlight::verdict::report::Report;
+use doorlight::verdict::report::{Added, Report};
 use doorlight::x509::fingerprint::CertificateSha256;
 use doorlight_guard::audit::AuditState;
 use doorlight_guard::audits;
@@ -22,10 +22,11 @@ use doorlight_guard::home::Occasion;
 use doorlight_guard::homes::{leaves_question, may_ask};
 use doorlight_guard::journal::Event;
 use doorlight_guard::light::Light;
+use doorlight_guard::pattern;
 use doorlight_guard::proof::Proof;
 use doorlight_guard::session::{Concluded, Session, Way};
 use doorlight_guard::settings::{Consent, LocalHome, Settings};
-use doorlight_guard::sources::{Needs, asked_hosts, host_of_pattern, monitors};
+use doorlight_guard::sources::{Needs, asked_hosts, monitors};
 use doorlight_guard::state::State;
 use doorlight_guard::storage::Kept;
 use doorlight_guard::trust_config::TrustConfig;
@@ -71,7 +72,8 @@ fn state(
         let record = kept.pins.as_ref().ok().and_then(|pins| pins.site(&address()));
         let basis = Basis::of(record, &kept.settings);
         let attempt = session.begin(&address());
-        session.conclude(attempt, report, String::new(), REUSE, basis, at(0)).unwrap();
+        let judged = (report, Added::default());
+        session.conclude(attempt, judged, String::new(), REUSE, basis, at(0)).unwrap();
     }
     let placed = placed.iter().map(|(host, is_set)| (host.parse().unwrap(), *is_set)).collect();
     let granted = granted.iter().map(|host| host.parse().unwrap()).collect();
@@ -220,7 +222,7 @@ fn what_is_required() {
     }
 }
 
-/// What audits say is added once, of this certificate, and of whom the user allows.
+/// What audits say is added beside a check, of this certificate, and of whom the user allows.
 #[test]
 fn what_audits_add() {
     let proof = |n: u8| Proof {
@@ -249,18 +251,12 @@ fn what_audits_add() {
         let watch = vec![Evidence::new(Code::IssuancesUnknown)];
         state.kept.audits.insert(address(), AuditState { proof, watch, due: None });
         let mut report = report(Verdict::Trusted, &[Code::PinSameKey], 1);
-        for time in 0..2 {
-            state.add_audit_evidence(&address(), &mut report);
-            let codes: BTreeSet<_> = report.evidence.iter().map(|one| one.code.as_str()).collect();
-            let expected: BTreeSet<_> = expected.iter().map(|code| code.as_str()).collect();
-            assert_eq!(codes, expected, "{name}");
-            assert_eq!(report.evidence.len(), expected.len(), "{name}, time {time}: once");
-        }
+        let whole = report.with(&state.added(&address(), &report));
+        let codes: Vec<_> = whole.evidence.iter().map(|one| one.code).collect();
+        assert_eq!(codes, expected, "{name}");
         // Without a certificate there is nothing that they could be about.
         report.certificate = None;
-        report.evidence.clear();
-        state.add_audit_evidence(&address(), &mut report);
-        assert!(report.evidence.is_empty(), "{name}");
+        assert!(state.added(&address(), &report).evidence.is_empty(), "{name}");
     }
 }
 
@@ -377,10 +373,10 @@ fn who_is_asked_about_an_address() {
     assert_eq!(needs.cert_spotter, ["https://spotter.test/*"]);
     assert_eq!(needs.log_list, ["https://list.test/*"]);
     for pattern in needs.logs.iter().chain(&needs.crt_sh) {
-        assert!(host_of_pattern(pattern).is_some(), "{pattern}");
+        assert!(pattern::host_of(pattern).is_some(), "{pattern}");
     }
     for none in ["<all_urls>", "*://*/*", "https://host.test/path"] {
-        assert_eq!(host_of_pattern(none), None, "{none}");
+        assert_eq!(pattern::host_of(none), None, "{none}");
     }
 
     let hosts = |settings: &Settings| {

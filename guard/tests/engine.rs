@@ -255,7 +255,7 @@ fn what_the_home_has_disowned_opens_nothing() {
                     let known = engine.store.with(|state| state.address(&one));
                     let confirms = |one: &Evidence| one.code == Code::HomeConfirms;
                     let is_confirmed =
-                        known.report.is_some_and(|report| report.evidence.iter().any(confirms));
+                        known.report().is_some_and(|report| report.evidence.iter().any(confirms));
                     // For a day the home may tell of a new certificate and present the old one: a
                     // check that knows of its word may let that pass.
                     let is_shut = engine.way(&one) == Way::Shut && world.borrow().rules.is_empty();
@@ -333,7 +333,7 @@ fn two_backgrounds_side_by_side() {
         assert!(world.borrow().rules.contains(&two), "a good home is shut\n{}", log());
         let session = world.borrow().stored_session();
         let verdict =
-            session.get(&one).and_then(|known| known.report.as_ref()).map(|report| report.verdict);
+            session.get(&one).and_then(|known| known.report()).map(|report| report.verdict);
         assert_eq!(verdict, Some(Verdict::Danger), "{}", log());
 
         // What the user takes away in one of them does not come back by the other, which has

@@ -17,6 +17,7 @@ use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::Code;
 use doorlight::verdict::examination::unseen;
+use doorlight::verdict::report::Added;
 use doorlight_guard::armed::Armed;
 use doorlight_guard::basis::Basis;
 use doorlight_guard::gate::Gate;
@@ -71,7 +72,7 @@ impl Disk {
             let state = session.get(address);
             let end = state.and_then(|state| state.fresh_until);
             let is_good = state
-                .and_then(|one| one.report.as_ref())
+                .and_then(|one| one.report())
                 .is_some_and(|one| one.verdict == Verdict::Trusted);
             assert!(
                 self.is_stuck || (is_good && end.is_some()),
@@ -184,7 +185,7 @@ impl Life {
         report.verdict = verdict;
         let concluded = self.session.borrow_mut().conclude(
             attempt,
-            report,
+            (report, Added::default()),
             String::new(),
             REUSE,
             Basis::default(),

@@ -12,6 +12,8 @@ use core::time::Duration;
 
 use doorlight::address::Address;
 use doorlight::verdict::Verdict;
+use doorlight::verdict::evidence::Check;
+use doorlight::verdict::report::Report;
 use doorlight_guard::home::TokenState;
 use doorlight_guard::journal::Event;
 use doorlight_guard::light::Light;
@@ -68,12 +70,21 @@ fn the_session_goes_on_over_an_update() {
     let text = stored("session")["standings"].as_str().unwrap().to_owned();
     let session: Session = serde_json::from_str(&text).unwrap();
     let (address, state) = session.iter().next().unwrap();
-    assert_eq!(state.report.as_ref().unwrap().verdict, Verdict::Trusted);
+    assert_eq!(state.report().unwrap().verdict, Verdict::Trusted);
     let (checked_at, end) = (state.checked_at.unwrap(), state.fresh_until.unwrap());
     assert_eq!((state.way(checked_at), state.light(checked_at)), (Way::Open, Light::Trusted));
     assert_eq!(state.way(checked_at.minus(Duration::from_secs(1))), Way::Shut);
     assert_eq!((state.way(end), state.light(end)), (Way::Shut, Light::Unchecked));
     assert!(session.open_at(checked_at, |_| true).contains(address));
-    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-    assert_eq!(read(&written(&session)), read(&text));
+    // Its report held what the audits had found; from now on that is kept beside it.
+    let has = |report: &Report, check| report.evidence.iter().any(|one| one.check == check);
+    let (whole, judged) = (state.report().unwrap(), state.judged().unwrap());
+    for check in [Check::Inclusion, Check::Consistency, Check::Issuances] {
+        assert!(has(whole, check) && !has(judged, check), "{check:?}");
+    }
+    assert!(judged.publication.is_empty() && !whole.publication.is_empty());
+    assert_eq!(judged.evidence.len() + 3, whole.evidence.len());
+    let again: Session = serde_json::from_str(&written(&session)).unwrap();
+    assert_eq!(again[address].judged(), Some(judged));
+    assert_eq!(again[address].way(checked_at), Way::Open);
 }

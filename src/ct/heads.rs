@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::ct::merkle::{MAX_PROOF, NodeHash, verify_consistency};
 use crate::ct::sct::LogId;
 use crate::ct::tree_head::{SignedHead, decode_hash};
-use crate::text::printable;
 use crate::time::Timestamp;
+use crate::versioned::{Field, Format, from_unreadable};
 use crate::x509::signature::SignatureCheck;
 
 /// The version of the JSON that is written.
@@ -27,6 +27,9 @@ pub const MAX_LOGS: usize = 512;
 /// The most heads of a log that wait to be linked, and the most contradictions: one is enough, and
 /// none is ever pushed out.
 pub const MAX_OF_A_LOG: usize = 4;
+
+const FORMAT: Format =
+    Format { field: Field::Version, kind: None, newest: VERSION, max_bytes: MAX_HEADS };
 
 /// What was kept cannot be read. It is never the same as nothing: whoever holds it keeps it aside.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +53,8 @@ pub enum HeadsError {
         version: u32,
     },
 }
+
+from_unreadable!(HeadsError, NewerVersion { version });
 
 impl HeadsError {
     /// The stable code of the error, for scripts.
@@ -236,21 +241,8 @@ impl Heads {
     /// # Errors
     /// [`HeadsError`].
     pub fn from_json(json: &[u8]) -> Result<Self, HeadsError> {
-        #[derive(Deserialize)]
-        struct Header {
-            version: u32,
-        }
-        let malformed = |reason: &str| HeadsError::Malformed { reason: printable(reason) };
-        if json.len() > MAX_HEADS {
-            return Err(HeadsError::TooLarge);
-        }
-        let header: Header =
-            serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))?;
-        if header.version > VERSION {
-            return Err(HeadsError::NewerVersion { version: header.version });
-        }
-        let kept: Kept =
-            serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))?;
+        let malformed = |reason: &str| HeadsError::Malformed { reason: reason.into() };
+        let kept: Kept = FORMAT.read(json)?;
         if kept.logs.len() > MAX_LOGS {
             return Err(malformed("too many logs"));
         }

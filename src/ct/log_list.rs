@@ -17,6 +17,7 @@ use crate::address::Address;
 use crate::ct::sct::LogId;
 use crate::text::printable;
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
+use crate::url::Url;
 use crate::x509::signature::{Algorithm, Hash, PublicKey, SignatureCheck};
 
 /// The largest list that is read, in bytes. The real one has 40 to 170 KB.
@@ -193,9 +194,8 @@ const MAX_URL: usize = 256;
 /// The URL of a log without its trailing slash, if it is `https` (on loopback `http` too), names
 /// host, port and path and nothing else.
 fn log_url(text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once("://")?;
+    let Url { scheme, authority, path } = Url::split(text)?;
     let bare = text.trim_end_matches('/');
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let address: Address = authority.parse().ok()?;
     let host = address.host.as_str();
     let is_loopback = host == "localhost"

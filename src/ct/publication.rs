@@ -50,6 +50,7 @@ use crate::ct::tile::{MAX_TILE, Tile, Tiles, Tree, needed};
 use crate::ct::tree_head::SignedHead;
 use crate::fetch::{self, FetchError, Get, Platform};
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
+use crate::url::Url;
 use crate::verdict::evidence::{Code, Evidence};
 
 /// How much older than the log's MMD a head may be.
@@ -144,7 +145,7 @@ pub struct PublicationReport {
 /// What an audit of the logs ends with.
 #[derive(Clone, Debug)]
 pub struct Publication {
-    /// For [`crate::verdict::report::Report::add`].
+    /// For [`crate::verdict::report::Report::with`].
     pub evidence: Vec<Evidence>,
     /// SCT by SCT.
     pub reports: Vec<PublicationReport>,
@@ -250,10 +251,8 @@ const HEAD_STALE: &str = "head-stale";
 
 impl PublicationReport {
     fn new(Promise { sct, log }: &Promise) -> Self {
-        let host = log.access.as_ref().and_then(|access| {
-            let (_, rest) = access.url().split_once("://")?;
-            Some(rest.split('/').next()?.to_owned())
-        });
+        let url = log.access.as_ref().and_then(|access| Url::split(access.url()));
+        let host = url.map(|url| url.authority.to_owned());
         Self {
             log: log.description.clone(),
             operator: log.operator_at(sct.timestamp).to_owned(),
@@ -389,8 +388,10 @@ impl<H: Platform> LookUp<'_, H> {
                     is_immutable: false,
                 };
                 let body = self.ask(&get).await.map_err(|error| error.code())?;
-                let origin = submission_url.split_once("://").map_or("", |(_, rest)| rest);
-                checkpoint::parse(&body, origin, &log.id).map_err(|error| error.code())?
+                let origin = Url::split(submission_url);
+                let origin = origin.map(|url| [url.authority, url.path].concat());
+                checkpoint::parse(&body, &origin.unwrap_or_default(), &log.id)
+                    .map_err(|error| error.code())?
             }
         };
         let check = signed.signature_check(&log.spki).ok_or("head-not-signed")?;

@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::home_assistant::version::Version;
 use crate::text::printable;
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
+use crate::url::Url;
+use crate::versioned::{Field, Format, from_unreadable};
 
 /// The version of the format that is written.
 pub const SCHEMA: u32 = 1;
@@ -115,6 +117,9 @@ impl Advisory {
     }
 }
 
+const FORMAT: Format =
+    Format { field: Field::Schema, kind: Some(KIND), newest: SCHEMA, max_bytes: MAX_TABLE };
+
 /// The table cannot be used. It is never taken for one that knows of nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -163,6 +168,8 @@ pub enum AdvisoryError {
     },
 }
 
+from_unreadable!(AdvisoryError, NewerSchema { schema });
+
 impl AdvisoryError {
     /// The stable code of the error, for scripts.
     pub fn code(&self) -> &'static str {
@@ -196,12 +203,6 @@ pub struct Advisories {
 }
 
 #[derive(Deserialize)]
-struct Header {
-    schema: u32,
-    kind: String,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReadTable {
     #[serde(rename = "schema")]
@@ -232,20 +233,7 @@ impl Advisories {
     /// # Errors
     /// [`AdvisoryError`].
     pub fn parse(json: &[u8]) -> Result<Self, AdvisoryError> {
-        if json.len() > MAX_TABLE {
-            return Err(AdvisoryError::TooLarge);
-        }
-        let malformed = |error: serde_json::Error| AdvisoryError::Malformed {
-            reason: printable(&error.to_string()),
-        };
-        let Header { schema, kind } = serde_json::from_slice(json).map_err(malformed)?;
-        if kind != KIND || schema == 0 {
-            return Err(AdvisoryError::Malformed { reason: "it is of another kind".into() });
-        }
-        if schema > SCHEMA {
-            return Err(AdvisoryError::NewerSchema { schema });
-        }
-        let read: ReadTable = serde_json::from_slice(json).map_err(malformed)?;
+        let read: ReadTable = FORMAT.read(json)?;
         if read.advisories.len() > MAX_ADVISORIES {
             return Err(AdvisoryError::TooMany);
         }
@@ -365,11 +353,8 @@ fn is_link(text: &str) -> bool {
     let is_harmless =
         |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '`' | '\\' | '@');
     text.len() <= MAX_TEXT
-        && text.strip_prefix("https://").is_some_and(|rest| {
-            rest.parse::<crate::address::Host>().is_ok()
-                || rest
-                    .split_once('/')
-                    .is_some_and(|(host, _)| host.parse::<crate::address::Host>().is_ok())
+        && Url::split(text).is_some_and(|url| {
+            url.scheme == "https" && url.authority.parse::<crate::address::Host>().is_ok()
         })
         && text.chars().all(is_harmless)
 }

@@ -22,11 +22,15 @@ use crate::text::printable;
 use crate::time::Timestamp;
 use crate::verdict::evidence::{Check, Code, Evidence, Outcome};
 use crate::verdict::{Verdict, verdict};
+use crate::versioned::{Field, Format, from_unreadable};
 
 /// The version of the JSON that is written.
 pub const SCHEMA: u32 = 1;
 /// The largest check-up that is read, in bytes.
 pub const MAX_CHECK_UP: usize = 4 << 20;
+
+const FORMAT: Format =
+    Format { field: Field::Schema, kind: None, newest: SCHEMA, max_bytes: MAX_CHECK_UP };
 
 /// The check-up cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +54,8 @@ pub enum CheckUpError {
         schema: u32,
     },
 }
+
+from_unreadable!(CheckUpError, NewerSchema { schema });
 
 /// The state of a house at one time.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -250,21 +256,7 @@ impl CheckUp {
     /// # Errors
     /// [`CheckUpError`].
     pub fn from_json(json: &[u8]) -> Result<Self, CheckUpError> {
-        #[derive(Deserialize)]
-        struct Header {
-            schema: u32,
-        }
-        if json.len() > MAX_CHECK_UP {
-            return Err(CheckUpError::TooLarge);
-        }
-        let malformed = |error: serde_json::Error| CheckUpError::Malformed {
-            reason: printable(&error.to_string()),
-        };
-        let Header { schema } = serde_json::from_slice(json).map_err(malformed)?;
-        if schema > SCHEMA {
-            return Err(CheckUpError::NewerSchema { schema });
-        }
-        serde_json::from_slice(json).map_err(malformed)
+        Ok(FORMAT.read(json)?)
     }
 
     /// For people.

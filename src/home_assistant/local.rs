@@ -25,6 +25,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Host, InvalidAddress};
+use crate::url::{Url, split_authority, split_port};
 
 /// The port of a home whose address names none, without a scheme.
 pub const HOME_PORT: u16 = 8123;
@@ -157,23 +158,14 @@ impl FromStr for LocalAddress {
     /// [`HOME_PORT`]. A path behind it is passed over.
     fn from_str(text: &str) -> Result<Self, LocalAddressError> {
         let text = text.trim();
-        let (scheme, rest) = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
-                (Some(Scheme::Http), rest)
-            }
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => {
-                (Some(Scheme::Https), rest)
-            }
+        let (scheme, authority) = match Url::split(text) {
+            Some(url) if url.is("http") => (Some(Scheme::Http), url.authority),
+            Some(url) if url.is("https") => (Some(Scheme::Https), url.authority),
             Some(_) => return Err(LocalAddressError::Scheme),
-            None => (None, text),
+            None => (None, split_authority(text).0),
         };
-        // What an address is, and where its host ends, is read in one place.
-        let address: crate::address::Address = rest.parse()?;
-        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
-        // More than one colon outside brackets: an IPv6 address without a port.
-        let has_port = authority
-            .rsplit_once(':')
-            .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
+        let address: crate::address::Address = authority.parse()?;
+        let has_port = split_port(authority).1.is_some();
         let port = match scheme {
             _ if has_port => address.port,
             Some(Scheme::Http) => 80,

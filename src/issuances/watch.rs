@@ -28,6 +28,7 @@ use crate::site::SiteRecord;
 use crate::text::printable;
 use crate::time::{CLOCK_SKEW, DAY, Timestamp};
 use crate::verdict::evidence::{Code, Evidence};
+use crate::versioned::{Field, Format, from_unreadable};
 
 /// The version of the record that is written.
 pub const VERSION: u32 = 1;
@@ -48,6 +49,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(60 * 60);
 const JITTER: Duration = Duration::from_secs(4 * 60 * 60);
 /// How many issuances stand in a finding by name.
 const MAX_SHOWN: usize = 8;
+const FORMAT: Format =
+    Format { field: Field::Version, kind: None, newest: VERSION, max_bytes: MAX_RECORD };
 
 /// The record cannot be read. It is never taken for an empty one: what was told and acknowledged
 /// would be told again.
@@ -75,6 +78,8 @@ pub enum WatchError {
     #[error("more entries than are ever written")]
     TooMany,
 }
+
+from_unreadable!(WatchError, NewerVersion { version });
 
 impl WatchError {
     /// The stable code of the error, for scripts.
@@ -206,21 +211,7 @@ impl WatchRecord {
     /// # Errors
     /// [`WatchError`].
     pub fn from_json(json: &[u8]) -> Result<Self, WatchError> {
-        #[derive(Deserialize)]
-        struct Header {
-            version: u32,
-        }
-        if json.len() > MAX_RECORD {
-            return Err(WatchError::TooLarge);
-        }
-        let malformed = |error: serde_json::Error| WatchError::Malformed {
-            reason: printable(&error.to_string()),
-        };
-        let Header { version } = serde_json::from_slice(json).map_err(malformed)?;
-        if version > VERSION {
-            return Err(WatchError::NewerVersion { version });
-        }
-        let mut record: Self = serde_json::from_slice(json).map_err(malformed)?;
+        let mut record: Self = FORMAT.read(json)?;
         if record.issuances.len() > MAX_ISSUANCES || record.looks.len() > Monitor::ALL.len() {
             return Err(WatchError::TooMany);
         }

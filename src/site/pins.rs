@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::home_assistant::conversation::MAX_NAMES;
 use crate::site::{MAX_HISTORY, MAX_PINS, SiteRecord};
-use crate::text::printable;
+use crate::versioned::{Field, Format, from_unreadable};
 
 /// The version of the format that is written.
 pub const SCHEMA: u32 = 1;
@@ -23,6 +23,8 @@ pub const MAX_FILE: usize = 8 << 20;
 pub const MAX_SITES: usize = 1000;
 
 const KIND: &str = "doorlight-pins";
+const FORMAT: Format =
+    Format { field: Field::Schema, kind: Some(KIND), newest: SCHEMA, max_bytes: MAX_FILE };
 
 /// The file cannot be read. It is never taken for an empty one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +58,8 @@ pub enum PinsError {
     },
 }
 
+from_unreadable!(PinsError, NewerSchema { schema });
+
 impl PinsError {
     /// The stable code of the error, for scripts.
     pub fn code(&self) -> &'static str {
@@ -76,12 +80,6 @@ pub struct Pins {
 }
 
 #[derive(Deserialize)]
-struct Header {
-    schema: u32,
-    kind: String,
-}
-
-#[derive(Deserialize)]
 struct ReadFile {
     sites: Vec<SiteRecord>,
 }
@@ -99,20 +97,7 @@ impl Pins {
     /// # Errors
     /// [`PinsError`].
     pub fn from_json(json: &[u8]) -> Result<Self, PinsError> {
-        if json.len() > MAX_FILE {
-            return Err(PinsError::TooLarge);
-        }
-        let malformed = |error: serde_json::Error| PinsError::Malformed {
-            reason: printable(&error.to_string()),
-        };
-        let Header { schema, kind } = serde_json::from_slice(json).map_err(malformed)?;
-        if kind != KIND || schema == 0 {
-            return Err(PinsError::Malformed { reason: "it is of another kind".into() });
-        }
-        if schema > SCHEMA {
-            return Err(PinsError::NewerSchema { schema });
-        }
-        let ReadFile { sites } = serde_json::from_slice(json).map_err(malformed)?;
+        let ReadFile { sites } = FORMAT.read(json)?;
         let is_too_much = |site: &SiteRecord| {
             site.pins.len() > MAX_PINS
                 || site.entered.len() > MAX_PINS

@@ -20,6 +20,7 @@ use crate::verdict::findings::{English, Finding, Particular, Weight};
 use crate::verdict::observation::{Observation, Seen};
 use crate::verdict::required;
 use crate::verdict::{Verdict, deciding, verdict};
+use crate::versioned::{Field, Format, from_unreadable};
 use crate::x509::certificate::Certificate;
 use crate::x509::fingerprint::{CertificateSha1, CertificateSha256, SpkiSha256};
 use crate::x509::name::SubjectName;
@@ -28,6 +29,8 @@ use crate::x509::name::SubjectName;
 pub const SCHEMA: u32 = 1;
 /// The largest report that is read, in bytes.
 pub const MAX_REPORT: usize = 4 << 20;
+const FORMAT: Format =
+    Format { field: Field::Schema, kind: None, newest: SCHEMA, max_bytes: MAX_REPORT };
 
 /// The report cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +54,8 @@ pub enum ReportError {
         schema: u32,
     },
 }
+
+from_unreadable!(ReportError, NewerSchema { schema });
 
 /// What was found about one certificate at one time.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -78,6 +83,19 @@ pub struct Report {
     /// What became of them, promise by promise; empty where the logs were not asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub publication: Vec<PublicationReport>,
+}
+
+/// What later looks add to a report: at the logs, at the monitors, at the home. It is kept beside
+/// the report, so that a newer look takes the place of an older one.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Added {
+    /// What they found.
+    pub evidence: Vec<Evidence>,
+    /// What became of the logs' promises, one by one.
+    pub publication: Vec<PublicationReport>,
+    /// The checks that the examination was asked for beside its own.
+    pub also_required: Vec<Check>,
 }
 
 /// The certificate in brief.
@@ -234,20 +252,24 @@ impl Report {
         }
     }
 
-    /// Takes in what was found later, and decides anew. Slow evidence can only be added: what
-    /// speaks against the certificate never goes away by it, and the light turns to Danger or grey
-    /// at most, or from grey to what the fast evidence said. `also_required` has to be what the
-    /// examination was asked for. After a look that ended "not checked", the next one is added to
-    /// the report as the examination made it.
-    pub fn add(&mut self, evidence: Vec<Evidence>, also_required: &[Check]) {
-        self.evidence.extend(evidence);
-        let required = match self.certificate {
-            Some(_) => required(self.seen, also_required),
-            None => vec![Check::Certificate],
-        };
-        self.verdict = verdict(&self.evidence, &required);
-        self.decided_by =
-            deciding(&self.evidence, &required).into_iter().map(|one| one.code).collect();
+    /// This report, as the examination made it, with what was found later; the verdict follows from
+    /// both. Slow evidence only adds: what speaks against the certificate never goes away by it,
+    /// and the light turns to Danger or grey at most, or from grey to what the fast evidence said.
+    #[must_use]
+    pub fn with(&self, added: &Added) -> Self {
+        let mut whole = self.clone();
+        whole.publication.clone_from(&added.publication);
+        if !added.evidence.is_empty() {
+            whole.evidence.extend_from_slice(&added.evidence);
+            let required = match whole.certificate {
+                Some(_) => required(whole.seen, &added.also_required),
+                None => vec![Check::Certificate],
+            };
+            whole.verdict = verdict(&whole.evidence, &required);
+            let decided_by = deciding(&whole.evidence, &required);
+            whole.decided_by = decided_by.into_iter().map(|one| one.code).collect();
+        }
+        whole
     }
 
     /// Reads a report that was exported. What it says is what somebody wrote into it: it is shown
@@ -256,21 +278,7 @@ impl Report {
     /// # Errors
     /// [`ReportError`].
     pub fn from_json(json: &[u8]) -> Result<Self, ReportError> {
-        #[derive(Deserialize)]
-        struct Header {
-            schema: u32,
-        }
-        if json.len() > MAX_REPORT {
-            return Err(ReportError::TooLarge);
-        }
-        let malformed = |error: serde_json::Error| ReportError::Malformed {
-            reason: printable(&error.to_string()),
-        };
-        let Header { schema } = serde_json::from_slice(json).map_err(malformed)?;
-        if schema > SCHEMA {
-            return Err(ReportError::NewerSchema { schema });
-        }
-        serde_json::from_slice(json).map_err(malformed)
+        Ok(FORMAT.read(json)?)
     }
 
     /// One line of JSON.

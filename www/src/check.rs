@@ -11,7 +11,7 @@ use doorlight::time::Timestamp;
 use doorlight::verdict::chain_view::ChainView;
 use doorlight::verdict::examination::{Conclusion, Examination, Knowledge, Site};
 use doorlight::verdict::observation::{Observation, Possession, Seen};
-use doorlight::verdict::report::Report;
+use doorlight::verdict::report::{Added, Report};
 use doorlight::x509::certificate::Certificate;
 use doorlight::x509::certificate::SubjectName;
 use doorlight::x509::chain::Chain;
@@ -53,7 +53,9 @@ pub struct Checked {
     /// Where it came from.
     pub origin: Origin,
     /// What was found.
-    pub report: Report,
+    pub judged: Report,
+    /// What asking others has added to it.
+    pub added: Added,
     /// Who vouches for whom.
     pub chain_view: ChainView,
     /// What the logs can be asked about.
@@ -63,6 +65,11 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// What was found, with what asking others has added.
+    pub fn report(&self) -> Report {
+        self.judged.with(&self.added)
+    }
+
     /// Judges it.
     pub async fn new(
         chain: Chain,
@@ -94,7 +101,8 @@ impl Checked {
             address,
             wanted,
             origin,
-            report,
+            judged: report,
+            added: Added::default(),
             chain_view,
             promises,
             world,

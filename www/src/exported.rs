@@ -11,7 +11,7 @@ use crate::link;
 
 /// The report as the command line prints it with `--json`, to the letter.
 pub fn report(checked: &Checked) -> String {
-    checked.report.to_json() + "\n"
+    checked.report().to_json() + "\n"
 }
 
 /// The certificates, the server's own first.

@@ -16,7 +16,7 @@ use crate::{exported, known, loader, shown};
 
 /// The section.
 pub fn section(checked: &Checked) -> Part {
-    let report = &checked.report;
+    let report = &checked.report();
     let mut section = part("section").child(part("h3").text(&words::word("www_logs_title")));
     if report.scts.is_empty() {
         return section.child(paragraph(&words::word("www_logs_none")));
@@ -87,7 +87,7 @@ fn ask(checked: &Checked) -> Part {
         let (roots, log_list) = known::with(|known| known.own());
         let question = LogQuestion {
             address: checked.address.clone(),
-            at: checked.report.at,
+            at: checked.judged.at,
             pem: exported::pem(&checked.chain),
             roots: roots.iter().map(|der| Base64::encode_string(der)).collect(),
             log_list: log_list.map(|json| Base64::encode_string(&json)),

@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use doorlight::fetch::{Answer, FetchError, Get, Platform};
+use doorlight::url::Url;
 use doorlight::x509::signature::SignatureCheck;
 use doorlight_browser::network::ask;
 use gloo_timers::future::TimeoutFuture;
@@ -36,16 +37,11 @@ impl Platform for Network {
 /// True for an address that can be asked: `https`, or `http` on this machine. The page's policy
 /// allows no other.
 pub fn may_be_asked(url: &str) -> bool {
-    let is_on_loopback = |rest: &str| {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = authority.split_once(':').map_or(authority, |(host, _)| host);
-        host == "127.0.0.1" || host == "localhost"
-    };
-    match url.split_once("://") {
-        Some(("https", rest)) => !rest.is_empty(),
-        Some(("http", rest)) => is_on_loopback(rest),
+    Url::split(url).is_some_and(|url| match url.scheme {
+        "https" => !url.authority.is_empty(),
+        "http" => !url.has_user() && ["127.0.0.1", "localhost"].contains(&url.host()),
         _ => false,
-    }
+    })
 }
 
 #[cfg(test)]

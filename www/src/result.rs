@@ -17,7 +17,7 @@ use crate::{chain_picture, compare, exported, logs, monitors};
 
 /// Everything that is said of a certificate.
 pub fn parts(checked: &Checked) -> Vec<Part> {
-    let report = &checked.report;
+    let report = &checked.report();
     let mut parts = vec![head(checked)];
     parts.extend(labels(checked));
     parts.push(paragraph(&reason_of(checked).text).class("lead"));
@@ -56,7 +56,7 @@ fn light(verdict: Verdict) -> &'static str {
 }
 
 fn head(checked: &Checked) -> Part {
-    let light = light(checked.report.verdict);
+    let light = light(checked.report().verdict);
     let whose = part("p")
         .class("whose")
         .child(part("strong").class("light-word").text(&sign::word(light)))
@@ -85,7 +85,7 @@ fn labels(checked: &Checked) -> Vec<Part> {
 }
 
 fn reason_of(checked: &Checked) -> Reason {
-    let report = &checked.report;
+    let report = &checked.report();
     match report.verdict {
         Verdict::Trusted => Reason {
             title: words::word("www_trusted_title"),

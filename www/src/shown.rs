@@ -39,8 +39,8 @@ pub fn deepen(address: &Address, checks: &[Check], evidence: Vec<Evidence>) -> b
     let Some(mut checked) = shown().filter(|checked| checked.address == *address) else {
         return false;
     };
-    checked.report.evidence.retain(|one| !checks.contains(&one.check));
-    checked.report.add(evidence, &[]);
+    checked.added.evidence.retain(|one| !checks.contains(&one.check));
+    checked.added.evidence.extend(evidence);
     show_again(checked);
     true
 }
@@ -48,7 +48,7 @@ pub fn deepen(address: &Address, checks: &[Check], evidence: Vec<Evidence>) -> b
 /// True where the report on the page says something else of this check.
 pub fn lacks(address: &Address, check: Check, evidence: &[Evidence]) -> bool {
     shown().is_some_and(|checked| {
-        let there = checked.report.evidence.iter().filter(|one| one.check == check);
+        let there = checked.added.evidence.iter().filter(|one| one.check == check);
         checked.address == *address && !there.eq(evidence)
     })
 }
@@ -62,9 +62,9 @@ pub fn prove(
 ) -> bool {
     let is_there = SHOWN.with_borrow_mut(|shown| match shown {
         Some(shown)
-            if shown.chain.leaf() == asked.chain.leaf() && shown.report.at == asked.report.at =>
+            if shown.chain.leaf() == asked.chain.leaf() && shown.judged.at == asked.judged.at =>
         {
-            shown.report.publication = reports;
+            shown.added.publication = reports;
             true
         }
         _ => false,
@@ -117,19 +117,15 @@ pub async fn judge(
 
 /// Judges what is on the page by what is known now, and keeps the focus where it was.
 pub async fn judge_again(checked: Checked, focus: &str) {
-    let Checked { chain, address, wanted, origin, report, .. } = checked;
+    let Checked { chain, address, wanted, origin, judged, added, .. } = checked;
     let at = wanted.unwrap_or_else(doorlight_browser::now);
     let Some(world) = world(&address, at, &chain) else { return };
     let turn = begin();
     let mut checked = Checked::new(chain, address, wanted, origin, world).await;
     if turn == TURN.get() {
-        if (&checked.report.host, checked.report.port) == (&report.host, report.port) {
-            // What was asked stays known.
-            let is_asked = |one: &Evidence| {
-                matches!(one.check, Check::Inclusion | Check::Consistency | Check::Issuances)
-            };
-            checked.report.publication = report.publication;
-            checked.report.add(report.evidence.into_iter().filter(is_asked).collect(), &[]);
+        // What was asked about this address stays known.
+        if (&checked.judged.host, checked.judged.port) == (&judged.host, judged.port) {
+            checked.added = added;
         }
         show_again(checked);
         by_id(focus).focus();

@@ -22,7 +22,7 @@ use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::{Check, Code, Evidence};
 use doorlight::verdict::examination::{Conclusion, Site};
 use doorlight::verdict::observation::{Observation, Possession, Seen};
-use doorlight::verdict::report::Report;
+use doorlight::verdict::report::{Added, Report};
 use doorlight::x509::certificate::Certificate;
 use doorlight::x509::chain::Chain;
 use serde_json::{Value, json};
@@ -161,13 +161,19 @@ pub(crate) struct ProveArguments {
 
 /// What keeps coming to light while an audit goes on.
 struct Findings {
-    report: Report,
-    require: Vec<Check>,
+    /// The connection, judged.
+    judged: Report,
+    /// What the logs and the monitors add to it.
+    added: Added,
     /// What could not be kept or read: said at the end.
     failures: Vec<Failure>,
 }
 
 impl Findings {
+    fn new(judged: Report, also_required: Vec<Check>, failures: Vec<Failure>) -> Self {
+        Self { judged, added: Added { also_required, ..Added::default() }, failures }
+    }
+
     /// Asks the logs, and remembers what they signed.
     fn publication(&mut self, means: &Means, memory: &Memory, promises: &Promises, at: Timestamp) {
         let heads = memory.heads();
@@ -185,15 +191,19 @@ impl Findings {
                 self.failures.push(failure);
             }
         }
-        self.report.add(evidence, &self.require);
-        self.report.publication = found.reports;
+        self.added.evidence.append(&mut evidence);
+        self.added.publication = found.reports;
     }
 
-    fn end(self, code: ExitCode) -> Result<ExitCode, Failure> {
+    fn report(&self) -> Report {
+        self.judged.with(&self.added)
+    }
+
+    fn end(self, code: ExitCode, verdict: Verdict) -> Result<ExitCode, Failure> {
         let mut failures = self.failures.into_iter();
         let first = failures.next();
         failures.for_each(|failure| eprintln!("doorlight: {failure}"));
-        check::end(code, self.report.verdict, first)
+        check::end(code, verdict, first)
     }
 }
 
@@ -210,13 +220,13 @@ pub(crate) fn prove(arguments: &ProveArguments) -> Result<ExitCode, Failure> {
         Observation { address, at, chain, seen: Seen::File, possession: Possession::Unknown };
     let site = check::site(kept.as_ref(), &observation.address);
     let Conclusion { report, promises, .. } = setting.judge(&observation, site);
-    let mut findings = Findings { report, require: setting.require, failures: Vec::new() };
+    let mut findings = Findings::new(report, setting.require, Vec::new());
     findings.publication(means, &memory, &promises, at);
-    let report = &findings.report;
+    let report = findings.report();
     let text = if means.json { report.to_json() + "\n" } else { report.to_text() };
     let _ = std::io::stdout().write_all(text.as_bytes());
     let code = check::exit_code(report.verdict);
-    findings.end(code)
+    findings.end(code, report.verdict)
 }
 
 pub(crate) fn run(arguments: &AuditArguments) -> Result<ExitCode, Failure> {
@@ -249,19 +259,19 @@ pub(crate) fn run(arguments: &AuditArguments) -> Result<ExitCode, Failure> {
     let (mut findings, leaf, kept) = look(arguments, setting, &memory, &address, at)?;
     // What is said of other people's certificates does not make the connection's own light better
     // or worse than it is.
-    let of_the_connection = findings.report.verdict;
+    let of_the_connection = findings.report().verdict;
     let mut alarms = Vec::new();
     match &mut watch {
         Ok(watch) => {
             let site = kept.unwrap_or_else(|| SiteRecord::new(address.clone()));
             alarms = ask_monitors(arguments, watch, &site, &sources.only(&due), at);
             let record = watch.record.get_or_insert_with(|| WatchRecord::new(address.clone(), at));
-            findings.report.add(record.evidence(&sources.monitors(), at), &findings.require);
+            findings.added.evidence.extend(record.evidence(&sources.monitors(), at));
             findings.failures.extend(watch.keep().err());
         }
         Err(failure) => {
             let evidence = Evidence::new(Code::IssuancesNotChecked).with("reason", failure.code);
-            findings.report.add(vec![evidence], &findings.require);
+            findings.added.evidence.push(evidence);
         }
     }
     let record = match watch {
@@ -298,18 +308,18 @@ fn look(
     let observation = match check::look(address, arguments.connect, at) {
         Ok(observation) => observation,
         Err(report) => {
-            let findings = Findings { report: *report, require: setting.require, failures };
+            let findings = Findings::new(*report, setting.require, failures);
             return Ok((findings, None, record(site)));
         }
     };
     let Conclusion { report, continuity, promises, .. } = setting.judge(&observation, site);
-    let mut findings = Findings { report, require: setting.require, failures };
+    let mut findings = Findings::new(report, setting.require, failures);
     if !arguments.no_logs {
         findings.publication(means, memory, &promises, at);
     }
     let mut known = record(site);
     if let (Some(own), Some(continuity), None) = (&mut known, continuity, &means.site) {
-        match check::remember(&observation, continuity, findings.report.verdict)
+        match check::remember(&observation, continuity, findings.report().verdict)
             .and_then(|()| store::load())
         {
             Ok(pins) => *own = pins.site(address).cloned().unwrap_or_else(|| own.clone()),
@@ -344,7 +354,7 @@ fn tell(
     (leaf, of_the_connection): (Option<&Certificate>, Verdict),
     at: Timestamp,
 ) -> Result<ExitCode, Failure> {
-    let report = &findings.report;
+    let report = &findings.report();
     let record = watch.as_ref().and_then(|watch| watch.record.as_ref());
     let text = if arguments.means.json {
         to_json(report, record, alarms)
@@ -391,9 +401,9 @@ fn tell(
     let code = if alarming && of_the_connection != Verdict::Danger {
         ExitCode::from(UNKNOWN_ISSUANCE)
     } else {
-        check::exit_code(findings.report.verdict)
+        check::exit_code(report.verdict)
     };
-    findings.end(code)
+    findings.end(code, report.verdict)
 }
 
 fn to_json(report: &Report, record: Option<&WatchRecord>, alarms: &[Alarm]) -> String {

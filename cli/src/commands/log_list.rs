@@ -12,19 +12,15 @@ use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use clap::{Args, Subcommand};
-use doorlight::ct::log_list::renewal::{self, Fetched, PUBLISHER, VERSION};
+use doorlight::ct::log_list::renewal::{self, Fetched, MAX_FETCHED, PUBLISHER};
 use doorlight::ct::log_list::{LogList, LogLists, MAX_LIST, Provenance, SHIPPED, StateKind};
 use doorlight::text::printable;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::io::input;
 use crate::io::network::{Network, PATIENCE};
 use crate::io::store;
-
-/// The largest file that is kept: the list, escaped, and the rest.
-const MAX_HELD: usize = 3 * MAX_LIST;
 
 #[derive(Subcommand)]
 pub(crate) enum Action {
@@ -98,25 +94,13 @@ fn path() -> Result<PathBuf, Failure> {
 
 /// The one that is kept, verified again.
 fn load() -> Result<Option<(Fetched, LogList)>, Failure> {
-    #[derive(Deserialize)]
-    struct Header {
-        version: u32,
-    }
     let path = path()?;
     if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Ok(None);
     }
-    let bytes = input::read(&path, MAX_HELD)?;
-    let unreadable = |reason: &str| Failure::input("log-list-held", reason).in_file(&path);
-    let malformed = |error: serde_json::Error| unreadable(&printable(&error.to_string()));
-    if bytes.len() > MAX_HELD {
-        return Err(unreadable("larger than any list that is kept"));
-    }
-    let Header { version } = serde_json::from_slice(&bytes).map_err(malformed)?;
-    if version > VERSION {
-        return Err(unreadable("written by a newer version of Doorlight"));
-    }
-    let held: Fetched = serde_json::from_slice(&bytes).map_err(malformed)?;
+    let bytes = input::read(&path, MAX_FETCHED)?;
+    let held = Fetched::from_json(&bytes)
+        .map_err(|error| Failure::input("log-list-held", error).in_file(&path))?;
     let is_signed = held.signature_check().is_some_and(|check| check.verify_natively());
     let list = held.read(is_signed).map_err(|error| Failure::from(error).in_file(&path))?;
     Ok(Some((held, list)))

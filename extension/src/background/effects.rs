@@ -11,10 +11,10 @@ use doorlight::x509::signature::SignatureCheck;
 use doorlight_guard::armed::Armed;
 use doorlight_guard::audits::{PERIOD, issuer_of};
 use doorlight_guard::light::Light;
+use doorlight_guard::pattern;
 use doorlight_guard::ports::{
     Area, Browser, Captured, Clock, HomeLine, Notification, Probe, Refused, Spawn, Storage, Unseen,
 };
-use doorlight_guard::sources::host_of_pattern;
 use futures_util::{SinkExt, StreamExt};
 use gloo_net::websocket::Message;
 use gloo_net::websocket::futures::WebSocket;
@@ -229,7 +229,7 @@ impl Browser for Effects {
 
     async fn granted_hosts(&self) -> Option<BTreeSet<Host>> {
         let patterns = api::granted_patterns().await.ok()?;
-        Some(patterns.iter().filter_map(|pattern| host_of_pattern(pattern)).collect())
+        Some(patterns.iter().filter_map(|one| pattern::host_of(one)).collect())
     }
 
     async fn shut_rules(

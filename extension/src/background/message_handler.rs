@@ -31,7 +31,7 @@ use doorlight_guard::home::Occasion;
 use doorlight_guard::journal::Event;
 use doorlight_guard::light::Light;
 use doorlight_guard::log_list;
-use doorlight_guard::session::{AddressState, opens};
+use doorlight_guard::session::opens;
 use doorlight_guard::settings::{Consent, Settings};
 use doorlight_guard::state::State;
 use doorlight_guard::store::not_stored;
@@ -344,7 +344,7 @@ async fn standing(engine: &Engine, address: &Address, trouble: Option<Trouble>) 
     engine.passes(address).await;
     let at = now();
     engine.store.with(|state| {
-        let AddressState { report, fresh_until, since, exception, .. } = state.address(address);
+        let known = state.address(address);
         let is_guarded = state.is_guarded(address, at);
         let is_open = state.way(address, at).is_open();
         let is_set = state.is_ready(&address.host);
@@ -356,10 +356,10 @@ async fn standing(engine: &Engine, address: &Address, trouble: Option<Trouble>) 
             is_guarded,
             is_host_guarded: state.guarded_hosts(at).contains(&address.host),
             has_permission,
-            report: report.filter(|_| is_guarded),
-            open_until: fresh_until.filter(|_| is_open),
-            since: since.filter(|_| is_guarded),
-            exception_since: exception.map(|one| one.since),
+            report: known.report().filter(|_| is_guarded).cloned(),
+            open_until: known.fresh_until.filter(|_| is_open),
+            since: known.since.filter(|_| is_guarded),
+            exception_since: known.exception.map(|one| one.since),
             record: state.record(address).cloned(),
             watch: None,
             home: None,
@@ -484,7 +484,7 @@ async fn forget(engine: &Engine, address: &Address) -> Result<(), Trouble> {
 
 async fn accept(engine: &Engine, address: &Address, sha256: &str) -> Result<(), Trouble> {
     let standing = engine.store.with(|state| state.address(address));
-    let may_be_accepted = standing.report.as_ref().is_some_and(asks_for_key);
+    let may_be_accepted = standing.report().is_some_and(asks_for_key);
     let chain = engine
         .store
         .with(|state| state.last_chain(address))
@@ -550,7 +550,7 @@ async fn except(
     let excepted = engine.store.change(|state| {
         let known = state.session.get(address);
         // A good check that ran out is checked again, not passed by.
-        let seen = known.filter(|one| one.report.as_ref().is_some_and(|report| !opens(report)));
+        let seen = known.filter(|one| one.report().is_some_and(|report| !opens(report)));
         let seen = seen.ok_or_else(|| trouble("not-checked-yet", ""))?.certificate();
         if seen.map(|one| one.to_string()).as_deref() != sha256 {
             return Err(trouble("other-certificate", ""));
@@ -680,11 +680,11 @@ fn export_pins(engine: &Engine) -> Exported {
 fn export_evidence(engine: &Engine, address: &Address) -> Exported {
     let standing = engine.store.with(|state| state.address(address));
     let name = format!("doorlight-{}.json", address.host.as_str().replace(':', "-"));
-    match standing.report {
+    match standing.report() {
         Some(report) => {
             let mut file: Value = serde_json::from_str(&report.to_json()).unwrap_or_default();
             if let Some(file) = file.as_object_mut() {
-                file.insert("pem".into(), Value::String(standing.pem));
+                file.insert("pem".into(), Value::String(standing.pem.clone()));
             }
             Exported { name, content: format!("{file:#}\n"), trouble: None }
         }
@@ -727,13 +727,13 @@ async fn self_test(engine: &Engine, address: &Address) -> SelfTest {
     let codes = |report: &doorlight::verdict::report::Report| {
         report.decided_by.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let (was_seen, is_trusted, found) = match &standing.report {
+    let (was_seen, is_trusted, found) = match standing.report() {
         Some(report) => {
             (report.certificate.is_some(), report.verdict == Verdict::Trusted, codes(report))
         }
         None => (false, false, String::new()),
     };
-    let stopped = match (engine.store.with(|state| state.last_chain(address)), &standing.report) {
+    let stopped = match (engine.store.with(|state| state.last_chain(address)), standing.report()) {
         (Some(chain), Some(report)) => {
             let mut stranger = SiteRecord::new(address.clone());
             stranger.pin(SpkiSha256::of(b"the key of somebody else"), Origin::Entered, now());

@@ -15,6 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorlight::address::{Address, Host};
+use doorlight::url::Url;
 use doorlight_browser::now;
 use futures_util::future::{join, join3};
 use serde_json::{Value, json};
@@ -87,8 +88,7 @@ impl Gate {
     /// The gate of the browser that this runs in.
     pub fn new(is_firefox: bool) -> Self {
         let own = api::own_url("");
-        let own_host =
-            own.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/').to_owned();
+        let own_host = Url::split(&own).map_or("", |url| url.authority).to_owned();
         let rules =
             Rules { is_firefox, page: api::own_url(PAGE), own_host, is_private: api::is_private() };
         // An earlier life of this background may have left rules behind: another number than its.
@@ -467,7 +467,7 @@ pub async fn has_cover(host: &Host) -> bool {
 #[allow(clippy::unwrap_used, reason = "a test that fails panics")]
 mod tests {
     use super::*;
-    use doorlight_guard::sources::host_of_pattern;
+    use doorlight_guard::pattern::host_of;
 
     #[test]
     fn patterns_name_the_host_alone() {
@@ -476,9 +476,9 @@ mod tests {
         {
             let host: Host = host.parse().unwrap();
             assert_eq!(pattern(&host), expected);
-            assert_eq!(host_of_pattern(expected), Some(host));
+            assert_eq!(host_of(expected), Some(host));
         }
-        assert_eq!(host_of_pattern("<all_urls>"), None);
-        assert_eq!(host_of_pattern("*://*/*"), None);
+        assert_eq!(host_of("<all_urls>"), None);
+        assert_eq!(host_of("*://*/*"), None);
     }
 }

@@ -6,6 +6,7 @@
 //! where the server allows it or the user gave permission for the host.
 
 use doorlight::address::Address;
+use doorlight::url::Url;
 use doorlight::verdict::evidence::Code;
 use doorlight::verdict::report::Report;
 use doorlight::x509::certificate::{Certificate, split};
@@ -39,10 +40,9 @@ pub async fn fetch(report: &Report) -> Vec<Certificate> {
 /// True for a host of the public web: whoever presents a certificate must not send requests into
 /// the local network by it.
 fn is_public(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
-        return false;
-    };
-    let Ok(Address { host, .. }) = format!("https://{rest}").parse() else { return false };
+    let url = Url::split(url).filter(|url| ["http", "https"].contains(&url.scheme));
+    let address = url.and_then(|url| url.authority.parse().ok());
+    let Some(Address { host, .. }) = address else { return false };
     let host = host.as_str();
     let is_ip = host.parse::<core::net::IpAddr>().is_ok();
     let is_local = [".local", ".lan", ".home", ".internal", ".localhost", ".home.arpa"]

@@ -18,7 +18,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::browser::api;
-use doorlight_guard::sources::pattern;
+use doorlight_guard::pattern;
 
 /// The cache for what never changes.
 const CACHE: &str = "tiles";
@@ -74,7 +74,7 @@ impl Platform for Network {
             return Ok(Answer { status: 200, retry_after: None, body });
         }
         let url = || get.url.clone();
-        let Some(pattern) = pattern(&get.url) else {
+        let Some(pattern) = pattern::of_url(&get.url) else {
             return Err(FetchError::NotAllowed { url: url() });
         };
         if !api::is_granted(&pattern).await {

@@ -323,6 +323,7 @@ fn is_within(wanted: &Value, found: &Value) -> bool {
 #[allow(clippy::unwrap_used, reason = "a test that fails panics")]
 mod tests {
     use super::*;
+    use doorlight::url::Url;
 
     fn rules(is_firefox: bool) -> Rules {
         let page = if is_firefox {
@@ -344,13 +345,7 @@ mod tests {
     /// A browser's part in it: which rule of a set decides about a request. `allow` outranks
     /// `block` and `block` `redirect` where priorities are equal.
     fn decides<'r>(set: &'r [Value], url: &str, kind: &str, method: &str) -> Option<&'r Value> {
-        let of_url = url.split_once("://").unwrap().1.split(['/', '?', '#']).next().unwrap();
-        let of_url = of_url.rsplit_once('@').map_or(of_url, |(_, rest)| rest);
-        let name = if of_url.starts_with('[') {
-            format!("{}]", of_url.split_once(']').unwrap().0)
-        } else {
-            of_url.split(':').next().unwrap().to_owned()
-        };
+        let name = Url::split(url).unwrap().host();
         let has = |condition: &Value, key: &str, value: &str| {
             condition
                 .get(key)

@@ -1,30 +1,24 @@
 //! URLs as browsers report them. Pure.
 
 use doorlight::address::Address;
+use doorlight::url::Url;
 
 /// The address of a URL of the web, whatever its scheme; a port that is not named is TLS's. A host
 /// that is written with its last dot is none of ours: the same name to DNS, another one to cookies,
 /// permissions and rules.
 pub fn address_of(url: &str) -> Option<Address> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    if host.ends_with('.') {
+    let url = Url::split(url)?;
+    let is_web = ["https", "wss", "http", "ws"].contains(&url.scheme);
+    if !is_web || url.host().ends_with('.') {
         return None;
     }
-    ["https", "wss", "http", "ws"]
-        .contains(&scheme)
-        .then(|| format!("https://{rest}").parse().ok())
-        .flatten()
+    url.authority.parse().ok()
 }
 
 /// A URL without the name and password in it; `None` where there are none.
 pub fn without_user(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at_checked(end)?;
-    let (_, host) = authority.rsplit_once('@')?;
-    Some(format!("{scheme}://{host}{path}"))
+    let url = Url::split(url)?;
+    url.has_user().then(|| [url.scheme, "://", url.host_and_port(), url.path].concat())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use doorlight::address::Address;
 
 use crate::protocol::{Overview, Request, Status, Watch};
+use doorlight_guard::pattern;
 use doorlight_guard::settings::Consent;
 use doorlight_guard::sources::Needs;
 
@@ -154,9 +155,10 @@ pub async fn give_back(hosts: &[String], overview: &Overview) {
 fn idle(hosts: &[String], sites: &[Status], renews_log_list: bool) -> Vec<String> {
     let is_needed = |pattern: &String| {
         sites.iter().any(|status| {
-            let is_guarded = status.address.as_ref().is_some_and(|address| {
-                host_of(pattern).trim_matches(['[', ']']) == address.host.as_str()
-            });
+            let is_guarded = status
+                .address
+                .as_ref()
+                .is_some_and(|address| pattern::host_of(pattern).as_ref() == Some(&address.host));
             is_guarded
                 || status.watch.as_ref().is_some_and(|watch| {
                     renews_log_list && watch.needs.log_list.contains(pattern)
@@ -169,12 +171,6 @@ fn idle(hosts: &[String], sites: &[Status], renews_log_list: bool) -> Vec<String
     };
     let idle: BTreeSet<&String> = hosts.iter().filter(|pattern| !is_needed(pattern)).collect();
     idle.into_iter().cloned().collect()
-}
-
-/// The host in a pattern such as `https://host/*`.
-fn host_of(pattern: &str) -> &str {
-    let rest = pattern.split_once("://").map_or(pattern, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
 }
 
 #[cfg(test)]

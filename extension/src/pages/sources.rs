@@ -2,6 +2,7 @@
 //! list of logs comes from, and other sources than the public ones.
 
 use doorlight::text::printable;
+use doorlight::url::Url;
 
 use crate::protocol::{Overview, Request};
 use doorlight_guard::settings::Settings;
@@ -151,17 +152,12 @@ fn others(now: &Settings, store: &Store) -> Part {
 /// True for what can be asked: over HTTPS, or on this machine.
 fn is_source(url: &str) -> bool {
     let is_clean = url.bytes().all(|byte| byte.is_ascii_graphic());
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((inside, _)) => inside,
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let is_here = matches!(name, "127.0.0.1" | "::1" | "localhost");
+    let Some(url) = Url::split(url) else { return false };
+    let is_here = matches!(url.host(), "127.0.0.1" | "[::1]" | "localhost");
     is_clean
-        && !name.is_empty()
-        && !host.contains('@')
-        && (scheme == "https" || scheme == "http" && is_here)
+        && !url.host().is_empty()
+        && !url.has_user()
+        && (url.scheme == "https" || url.scheme == "http" && is_here)
 }
 
 #[cfg(test)]

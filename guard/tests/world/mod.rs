@@ -265,7 +265,7 @@ impl World {
         for address in self.rules.iter().filter(|_| !self.is_shared) {
             let known = session.get(address);
             let end = known.and_then(|known| known.fresh_until);
-            let is_good = known.and_then(|known| known.report.as_ref()).is_some_and(opens);
+            let is_good = known.and_then(|known| known.report()).is_some_and(opens);
             assert!(
                 is_good && end.is_some(),
                 "{address} is open without a stored good check\n{:#?}",
@@ -748,7 +748,7 @@ impl Browser for Ports {
         let light = light();
         let world = self.0.world.borrow();
         let (stored, _) = world.known();
-        let is_stored = stored.get(address).and_then(|known| known.report.as_ref());
+        let is_stored = stored.get(address).and_then(|known| known.report());
         assert!(
             world.is_shared || light != Light::Trusted || is_stored.is_some_and(opens),
             "{address} is green without a stored good check\n{:#?}",

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ct::log_list::{LogList, LogListError, MAX_LIST, Provenance};
 use crate::fetch::{self, FetchError, Get, Platform};
 use crate::time::{CLOCK_SKEW, Timestamp};
+use crate::versioned::{Field, Format, Unreadable};
 use crate::x509::signature::SignatureCheck;
 
 /// Where Google publishes its list. Its signature lies beside it.
@@ -21,6 +22,11 @@ pub const PUBLISHER: &str = "https://www.gstatic.com/ct/log_list/v3/log_list.jso
 pub const VERSION: u32 = 1;
 /// The largest signature, in bytes; one by RSA-8192 has 1024.
 const MAX_SIGNATURE: usize = 4096;
+
+/// The largest [`Fetched`] that is kept, in bytes: a list whose every letter is escaped, and more.
+pub const MAX_FETCHED: usize = 3 * MAX_LIST;
+const FORMAT: Format =
+    Format { field: Field::Version, kind: None, newest: VERSION, max_bytes: MAX_FETCHED };
 
 /// A list as it was fetched.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -99,6 +105,14 @@ impl RenewalError {
 }
 
 impl Fetched {
+    /// Reads what was kept. Whether it is signed is to be asked again.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn from_json(json: &[u8]) -> Result<Self, Unreadable> {
+        FORMAT.read(json)
+    }
+
     /// What to ask the platform before anything of the list is believed. `None` where it cannot be
     /// signed by its key.
     pub fn signature_check(&self) -> Option<SignatureCheck> {
