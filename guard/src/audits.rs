@@ -1,7 +1,7 @@
 //! The audit of an address: its logs are asked for proof, and the monitors for other certificates.
 //!
 //! ```text
-//! alarm, a good check, "ask now" ─► Audits::audit ─┬► publication::audit ─► heads, proof
+//! alarm, a good check, "ask now" ─► Audits::audit ─┬► prove::ask_logs ─► heads, proof
 //!                                                  └► monitor::look_up ──► watch record ─► notification, once
 //!                                                                └──► evidence ─► (the engine) verdict, light
 //! ```
@@ -15,7 +15,8 @@
 use core::time::Duration;
 
 use doorlight::address::Address;
-use doorlight::ct::publication::{self, Promises};
+use doorlight::ct::heads::Heads;
+use doorlight::ct::publication::Promises;
 use doorlight::issuances::issuance::Issuance;
 use doorlight::issuances::monitor::look_up;
 use doorlight::issuances::watch::WatchRecord;
@@ -28,8 +29,9 @@ use doorlight::x509::fingerprint::CertificateSha256;
 use crate::audit::AuditState;
 use crate::check::{examine, observed_last};
 use crate::journal::Event;
-use crate::ports::{Notification, Ports};
+use crate::ports::{Notification, Ports, Refused};
 use crate::proof::Proof;
+use crate::prove::{HeadMemory, ask_logs};
 use crate::settings::Consent;
 use crate::single_flight::{Flight, Flights};
 use crate::sources::monitors;
@@ -135,23 +137,8 @@ impl<P: Ports> Audits<P> {
         (each, in_all): (Duration, Duration),
     ) {
         let store = &self.store;
-        let at = store.now();
-        let Ok(heads) = store.noted(store.load_heads().await) else { return };
         let network = store.ports().network(each, in_all);
-        let found = publication::audit(&network, promises, &heads, at).await;
-        {
-            // Another audit may have learnt something meanwhile.
-            let _turn = self.turn.take().await;
-            if let Ok(kept) = store.noted(store.load_heads().await) {
-                let mut learnt = found.heads;
-                // Only then: a head that this audit has linked to a later one would wait to be
-                // linked again.
-                if kept != heads {
-                    learnt.merge(&kept, at);
-                }
-                let _ = store.noted(store.save_heads(&learnt).await);
-            }
-        }
+        let found = ask_logs(self, &network, promises, store.now()).await;
         let mut proof = Proof {
             certificate,
             at: store.now(),
@@ -323,6 +310,20 @@ impl<P: Ports> Audits<P> {
         store.change(|state| state.kept.audits.remove(address));
         let _ = store.noted(store.save_audited(address, None).await);
         let _ = store.noted(store.forget_watch(address).await);
+    }
+}
+
+impl<P: Ports> HeadMemory for Audits<P> {
+    type Failure = Refused;
+
+    async fn heads(&self) -> Result<Heads, Refused> {
+        self.store.noted(self.store.load_heads().await)
+    }
+
+    async fn change_heads(&self, change: impl FnOnce(Heads) -> Heads) -> Result<(), Refused> {
+        let _turn = self.turn.take().await;
+        let kept = self.heads().await?;
+        self.store.noted(self.store.save_heads(&change(kept)).await)
     }
 }
 

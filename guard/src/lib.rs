@@ -39,6 +39,7 @@ pub mod log_list;
 pub mod pattern;
 pub mod ports;
 pub mod proof;
+pub mod prove;
 pub mod session;
 pub mod settings;
 pub mod single_flight;

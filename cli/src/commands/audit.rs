@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 use doorlight::address::{Address, Host};
-use doorlight::ct::publication::{self, Promises};
+use doorlight::ct::publication::Promises;
 use doorlight::issuances::authority::{self, Authority, REPORTING_LIST};
 use doorlight::issuances::monitor::id::Monitor;
 use doorlight::issuances::monitor::{Sources, cert_spotter, crt_sh, look_up};
@@ -25,6 +25,7 @@ use doorlight::verdict::observation::{Observation, Possession, Seen};
 use doorlight::verdict::report::{Added, Report};
 use doorlight::x509::certificate::Certificate;
 use doorlight::x509::chain::Chain;
+use doorlight_guard::prove::ask_logs;
 use serde_json::{Value, json};
 
 use crate::commands::check;
@@ -176,23 +177,10 @@ impl Findings {
 
     /// Asks the logs, and remembers what they signed.
     fn publication(&mut self, means: &Means, memory: &Memory, promises: &Promises, at: Timestamp) {
-        let heads = memory.heads();
-        let before = heads.as_ref().cloned().unwrap_or_default();
-        let found = pollster::block_on(publication::audit(&means.network(), promises, &before, at));
-        let mut evidence = found.evidence;
-        match heads {
-            Ok(_) => self.failures.extend(memory.keep_heads(&before, &found.heads, at).err()),
-            Err(failure) => {
-                // What was seen before is there and cannot be read: nothing can be said of the
-                // history.
-                evidence.retain(|one| one.check != Check::Consistency);
-                evidence
-                    .push(Evidence::new(Code::ConsistencyNotChecked).with("reason", failure.code));
-                self.failures.push(failure);
-            }
-        }
-        self.added.evidence.append(&mut evidence);
+        let found = pollster::block_on(ask_logs(memory, &means.network(), promises, at));
+        self.added.evidence.extend(found.evidence);
         self.added.publication = found.reports;
+        self.failures.extend(found.failure);
     }
 
     fn report(&self) -> Report {

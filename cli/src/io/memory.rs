@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use doorlight::address::Address;
 use doorlight::ct::heads::{Heads, MAX_HEADS};
 use doorlight::issuances::watch::{MAX_RECORD, WatchRecord};
-use doorlight::time::Timestamp;
+use doorlight_guard::prove::HeadMemory;
 
 use crate::failure::Failure;
 use crate::io::input;
@@ -40,8 +40,7 @@ impl Memory {
         self.folder.join("heads.json")
     }
 
-    /// What was seen of the logs.
-    pub(crate) fn heads(&self) -> Result<Heads, Failure> {
+    fn read_heads(&self) -> Result<Heads, Failure> {
         let path = self.heads_file();
         match read(&path, MAX_HEADS)? {
             Some(json) => {
@@ -49,30 +48,6 @@ impl Memory {
             }
             None => Ok(Heads::default()),
         }
-    }
-
-    /// Remembers what an audit learnt that began with `before`. What another one learnt meanwhile
-    /// stays.
-    pub(crate) fn keep_heads(
-        &self,
-        before: &Heads,
-        learnt: &Heads,
-        at: Timestamp,
-    ) -> Result<(), Failure> {
-        if learnt == before {
-            return Ok(());
-        }
-        let _lock = store::lock(&self.heads_file())?;
-        let mut kept = self.heads()?;
-        if kept == *before {
-            kept = learnt.clone();
-        } else {
-            kept.merge(learnt, at);
-        }
-        // What could not be read again is not written: the old file stays.
-        let json = kept.to_json();
-        Heads::from_json(json.as_bytes())?;
-        store::write(&self.heads_file(), json.as_bytes())
     }
 
     /// The watch over an address. Others wait until it is dropped, so that nothing is told twice.
@@ -97,6 +72,22 @@ impl Memory {
             None => None,
         };
         Ok(Watch { path, record, _lock: lock })
+    }
+}
+
+impl HeadMemory for Memory {
+    type Failure = Failure;
+
+    async fn heads(&self) -> Result<Heads, Failure> {
+        self.read_heads()
+    }
+
+    async fn change_heads(&self, change: impl FnOnce(Heads) -> Heads) -> Result<(), Failure> {
+        let _lock = store::lock(&self.heads_file())?;
+        // What could not be read again is not written: the old file stays.
+        let json = change(self.read_heads()?).to_json();
+        Heads::from_json(json.as_bytes())?;
+        store::write(&self.heads_file(), json.as_bytes())
     }
 }
 
