@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorlight::address::Address;
+use doorlight::ct::publication::PublicationReport;
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::{Check, Evidence, Outcome};
@@ -45,9 +46,12 @@ pub struct AddressState {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Stored {
+    /// As the core made it.
     report: Option<Report>,
     /// `None` where version 0.1.0 wrote it, whose reports hold it.
-    added: Option<Added>,
+    added: Option<Vec<Evidence>>,
+    publication: Vec<PublicationReport>,
+    also_required: Vec<Check>,
     pem: String,
     checked_at: Option<Timestamp>,
     fresh_until: Option<Timestamp>,
@@ -62,18 +66,32 @@ impl From<AddressState> for Stored {
         let AddressState { judged, pem, checked_at, fresh_until, since, exception, basis, .. } =
             state;
         let (report, added) = judged.unzip();
-        Self { report, added, pem, checked_at, fresh_until, since, exception, basis }
+        let added = added.unwrap_or_default();
+        Self {
+            added: report.is_some().then_some(added.evidence),
+            report,
+            publication: added.publication,
+            also_required: added.also_required,
+            pem,
+            checked_at,
+            fresh_until,
+            since,
+            exception,
+            basis,
+        }
     }
 }
 
 impl From<Stored> for AddressState {
     fn from(stored: Stored) -> Self {
-        let Stored { report, added, pem, checked_at, fresh_until, since, exception, basis } =
-            stored;
+        let Stored { pem, checked_at, fresh_until, since, exception, basis, .. } = stored;
         let mut state =
             Self { pem, checked_at, fresh_until, since, exception, basis, ..Self::default() };
-        match (report, added) {
-            (Some(report), Some(added)) => state.decide(report, added),
+        let Stored { publication, also_required, .. } = stored;
+        match (stored.report, stored.added) {
+            (Some(report), Some(evidence)) => {
+                state.decide(report, Added { evidence, publication, also_required });
+            }
             (Some(report), None) => {
                 state.judged = Some((without_audits(report.clone()), Added::default()));
                 state.report = Some(report);

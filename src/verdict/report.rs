@@ -87,8 +87,7 @@ pub struct Report {
 
 /// What later looks add to a report: at the logs, at the monitors, at the home. It is kept beside
 /// the report, so that a newer look takes the place of an older one.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Added {
     /// What they found.
     pub evidence: Vec<Evidence>,

@@ -29,14 +29,12 @@ use doorlight_guard::prove::ask_logs;
 use serde_json::{Value, json};
 
 use crate::commands::check;
-use crate::commands::check::parse_check;
-use crate::commands::log_list;
 use crate::failure::Failure;
 use crate::io::input;
 use crate::io::memory::{Memory, Watch};
 use crate::io::network::{Network, PATIENCE};
 use crate::io::store;
-use crate::judge::Setting;
+use crate::judge::{JudgedBy, Setting};
 
 /// A certificate for the name is known whose key is not yours, and nobody acknowledged it.
 const UNKNOWN_ISSUANCE: u8 = 4;
@@ -44,23 +42,12 @@ const UNKNOWN_ISSUANCE: u8 = 4;
 /// What judges, and how long the network may take.
 #[derive(Args)]
 pub(crate) struct Means {
-    /// A list of logs (v3 JSON), any number of times; the newest of the shipped and the fetched one
-    /// if none is given.
-    #[arg(long, value_name = "FILE")]
-    log_list: Vec<PathBuf>,
-    /// The signature of one of the lists; refused where it does not fit.
-    #[arg(long, value_name = "FILE", requires = "log_list")]
-    log_list_sig: Vec<PathBuf>,
-    /// Further roots to trust, besides Mozilla's.
-    #[arg(long, value_name = "FILE")]
-    roots: Vec<PathBuf>,
+    #[command(flatten)]
+    judged_by: JudgedBy,
     /// An export of pins to use instead of the ones kept here. It is only read; what the audit
     /// remembers goes to FILE.audit.
     #[arg(long, value_name = "FILE")]
     site: Option<PathBuf>,
-    /// A further check without which nothing is trusted, such as ct-policy.
-    #[arg(long, value_name = "CHECK", value_parser = parse_check)]
-    require: Vec<Check>,
     /// How long the logs may take together, and after them the monitors.
     #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE)]
     patience: u64,
@@ -71,15 +58,11 @@ pub(crate) struct Means {
 
 impl Means {
     fn setting(&self, proof: bool) -> Result<Setting, Failure> {
-        let mut require = self.require.clone();
+        let mut setting = self.judged_by.setting()?;
         if proof {
-            require.push(Check::Inclusion);
+            setting.require.push(Check::Inclusion);
         }
-        Ok(Setting {
-            roots: input::roots(&self.roots)?,
-            log_lists: log_list::of_files(&self.log_list, &self.log_list_sig)?,
-            require,
-        })
+        Ok(setting)
     }
 
     fn network(&self) -> Network {

@@ -11,19 +11,17 @@ use doorlight::site::Continuity;
 use doorlight::site::pins::Pins;
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
-use doorlight::verdict::evidence::Check;
 use doorlight::verdict::examination::{self, Conclusion, Site};
 use doorlight::verdict::observation::{Observation, Possession, Seen};
 use doorlight::verdict::report::Report;
 use doorlight::x509::chain::Chain;
 
 use crate::commands::batch;
-use crate::commands::log_list;
 use crate::failure::Failure;
 use crate::io::connect::{Presented, connect};
 use crate::io::input;
 use crate::io::store;
-use crate::judge::{Setting, When};
+use crate::judge::{JudgedBy, Setting, When};
 
 #[derive(Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["address", "chain", "batch"])))]
@@ -45,41 +43,21 @@ pub(crate) struct Arguments {
     /// Judge each certificate by the time twelve hours after its first moment.
     #[arg(long, conflicts_with_all = ["at", "address"])]
     at_issue: bool,
-    /// A list of logs (v3 JSON, or an array of log keys), any number of times; the newest of the
-    /// shipped and the fetched one if none is given.
-    #[arg(long, value_name = "FILE")]
-    log_list: Vec<PathBuf>,
-    /// The signature of one of the lists; refused where it does not fit.
-    #[arg(long, value_name = "FILE", requires = "log_list")]
-    log_list_sig: Vec<PathBuf>,
-    /// Further roots to trust, besides Mozilla's.
-    #[arg(long, value_name = "FILE")]
-    roots: Vec<PathBuf>,
+    #[command(flatten)]
+    judged_by: JudgedBy,
     /// An export of pins to use instead of the ones kept here.
     #[arg(long, value_name = "FILE")]
     site: Option<PathBuf>,
     /// Connect here instead of where the name leads.
     #[arg(long, value_name = "IP:PORT", requires = "address")]
     connect: Option<SocketAddr>,
-    /// A further check without which nothing is trusted, such as ct-policy.
-    #[arg(long, value_name = "CHECK", value_parser = parse_check)]
-    require: Vec<Check>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) fn parse_check(text: &str) -> Result<Check, String> {
-    serde_json::from_value(text.into())
-        .map_err(|_| "no check of this name; see docs/codes.md".into())
-}
-
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let setting = Setting {
-        roots: input::roots(&arguments.roots)?,
-        log_lists: log_list::of_files(&arguments.log_list, &arguments.log_list_sig)?,
-        require: arguments.require.clone(),
-    };
+    let setting = arguments.judged_by.setting()?;
     let when = if arguments.at_issue {
         When::AtIssue
     } else {
