@@ -108,11 +108,20 @@ impl FromStr for Address {
     /// brackets.
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let text = text.trim();
-        let authority = match Url::split(text) {
-            Some(url) if url.is("https") => url.authority,
-            Some(_) => return Err(InvalidAddress::NotHttps),
-            None => split_authority(text).0,
-        };
+        match Url::split(text) {
+            Some(url) if url.is("https") => Self::of_authority(url.authority),
+            Some(_) => Err(InvalidAddress::NotHttps),
+            None => Self::of_authority(split_authority(text).0),
+        }
+    }
+}
+
+impl Address {
+    /// Reads the authority of a URL, to the letter: no space around it is passed over.
+    ///
+    /// # Errors
+    /// [`InvalidAddress`].
+    pub fn of_authority(authority: &str) -> Result<Self, InvalidAddress> {
         if authority.contains('@') {
             return Err(InvalidAddress::Credentials);
         }

@@ -137,8 +137,10 @@ impl<P: Ports> Audits<P> {
         (each, in_all): (Duration, Duration),
     ) {
         let store = &self.store;
+        // A proof without the history of its log would stand for both.
+        let Ok(before) = store.noted(store.load_heads().await) else { return };
         let network = store.ports().network(each, in_all);
-        let found = ask_logs(self, &network, promises, store.now()).await;
+        let (found, _) = ask_logs(self, &network, promises, &before, store.now()).await;
         let mut proof = Proof {
             certificate,
             at: store.now(),
@@ -316,14 +318,11 @@ impl<P: Ports> Audits<P> {
 impl<P: Ports> HeadMemory for Audits<P> {
     type Failure = Refused;
 
-    async fn heads(&self) -> Result<Heads, Refused> {
-        self.store.noted(self.store.load_heads().await)
-    }
-
     async fn change_heads(&self, change: impl FnOnce(Heads) -> Heads) -> Result<(), Refused> {
         let _turn = self.turn.take().await;
-        let kept = self.heads().await?;
-        self.store.noted(self.store.save_heads(&change(kept)).await)
+        let store = &self.store;
+        let kept = store.noted(store.load_heads().await)?;
+        store.noted(store.save_heads(&change(kept)).await)
     }
 }
 

@@ -10,7 +10,8 @@ pub fn of_url(url: &str) -> Option<String> {
     // Patterns know no ports in Firefox.
     let (scheme, host) = (url.scheme, url.host());
     let is_web = ["https", "http"].contains(&scheme) && !host.is_empty();
-    (is_web && !url.has_user() && !host.contains('*')).then(|| format!("{scheme}://{host}/*"))
+    let is_plain = !url.has_user() && !url.authority.contains('*');
+    (is_web && is_plain).then(|| format!("{scheme}://{host}/*"))
 }
 
 /// The host of a match pattern that one of ours could be.
@@ -32,6 +33,7 @@ mod tests {
             ("https://user@log.example/", None),
             ("file:///etc/passwd", None),
             ("https://*/x", None),
+            ("https://log.example:*", None),
             ("", None),
         ] {
             assert_eq!(of_url(url).as_deref(), expected, "{url}");

@@ -93,8 +93,8 @@ impl From<Stored> for AddressState {
                 state.decide(report, Added { evidence, publication, also_required });
             }
             (Some(report), None) => {
-                state.judged = Some((without_audits(report.clone()), Added::default()));
-                state.report = Some(report);
+                let (judged, added) = taken_apart(&report);
+                state.decide(judged, added);
             }
             (None, _) => {}
         }
@@ -102,15 +102,26 @@ impl From<Stored> for AddressState {
     }
 }
 
-/// A report of version 0.1.0 as the core had made it.
-fn without_audits(mut report: Report) -> Report {
-    let is_from_audit = |one: &Evidence| {
-        let checks = [Check::Inclusion, Check::Consistency, Check::Issuances, Check::HomeVersion];
-        checks.contains(&one.check)
+/// A report of version 0.1.0: as the core had made it, and what had been added.
+fn taken_apart(report: &Report) -> (Report, Added) {
+    let added = [Check::Inclusion, Check::Consistency, Check::Issuances, Check::HomeVersion];
+    let evidence = report.evidence.iter().filter(|one| added.contains(&one.check));
+    // What was asked for beside the core's own checks is not in it: a light that was not green for
+    // that stays so.
+    let is_asked = |check: &Check| {
+        report.verdict == Verdict::Unchecked
+            && report
+                .evidence
+                .iter()
+                .any(|one| one.check == *check && report.decided_by.contains(&one.code))
     };
-    report.evidence.retain(|one| !is_from_audit(one));
-    report.publication.clear();
-    report
+    let also_required = added.into_iter().chain([Check::CtPolicy]).filter(is_asked).collect();
+    let added_to_it = Added {
+        evidence: evidence.cloned().collect(),
+        publication: report.publication.clone(),
+        also_required,
+    };
+    (report.without(&added), added_to_it)
 }
 
 /// The user's way past the gate. It ends with the session, as soon as another certificate is seen,

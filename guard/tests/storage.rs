@@ -12,8 +12,8 @@ use core::time::Duration;
 
 use doorlight::address::Address;
 use doorlight::verdict::Verdict;
-use doorlight::verdict::evidence::Check;
-use doorlight::verdict::report::Report;
+use doorlight::verdict::evidence::{Check, Code, Evidence};
+use doorlight::verdict::report::{Added, Report};
 use doorlight_guard::home::TokenState;
 use doorlight_guard::journal::Event;
 use doorlight_guard::light::Light;
@@ -85,6 +85,34 @@ fn the_session_goes_on_over_an_update() {
     assert!(judged.publication.is_empty() && !whole.publication.is_empty());
     assert_eq!(judged.evidence.len() + 3, whole.evidence.len());
     let again: Session = serde_json::from_str(&written(&session)).unwrap();
-    assert_eq!(again[address].judged(), Some(judged));
+    assert_eq!(again, session);
     assert_eq!(again[address].way(checked_at), Way::Open);
+}
+
+/// What had been added to a report of 0.1.0 decides no longer once it is not said any more.
+#[test]
+fn a_danger_of_an_update_before_heals() {
+    let text = stored("session")["standings"].as_str().unwrap().to_owned();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    let report = &mut value.as_object_mut().unwrap().values_mut().next().unwrap()["report"];
+    let blocked = Evidence::new(Code::HomeVersionBlocked);
+    report["evidence"].as_array_mut().unwrap().push(serde_json::to_value(&blocked).unwrap());
+    report["verdict"] = "danger".into();
+    report["decided_by"] = serde_json::to_value([Code::HomeVersionBlocked]).unwrap();
+    let mut session: Session = serde_json::from_value(value).unwrap();
+    let (address, state) = session.iter().next().unwrap();
+    let (address, at) = (address.clone(), state.checked_at.unwrap());
+    assert_eq!((state.way(at), state.light(at)), (Way::Shut, Light::Danger));
+    assert_eq!(state.judged().unwrap().verdict, Verdict::Trusted);
+    assert_eq!(serde_json::from_str::<Session>(&written(&session)).unwrap(), session);
+    session.redecide(&address, Added::default(), at).unwrap();
+    assert_eq!(
+        (session[&address].way(at), session[&address].light(at)),
+        (Way::Open, Light::Trusted)
+    );
+    // And a proof that is asked for and not there is missed.
+    let asked = Added { also_required: vec![Check::Inclusion], ..Added::default() };
+    session.redecide(&address, asked, at).unwrap();
+    assert_eq!(session[&address].report().unwrap().verdict, Verdict::Unchecked);
+    assert_eq!(session[&address].way(at), Way::Shut);
 }

@@ -196,7 +196,7 @@ const MAX_URL: usize = 256;
 fn log_url(text: &str) -> Option<String> {
     let Url { scheme, authority, path } = Url::split(text)?;
     let bare = text.trim_end_matches('/');
-    let address: Address = authority.parse().ok()?;
+    let address = Address::of_authority(authority).ok()?;
     let host = address.host.as_str();
     let is_loopback = host == "localhost"
         || host.ends_with(".localhost")

@@ -24,7 +24,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::address::{Host, InvalidAddress};
+use crate::address::{Address, Host, InvalidAddress};
 use crate::url::{Url, split_authority, split_port};
 
 /// The port of a home whose address names none, without a scheme.
@@ -164,7 +164,7 @@ impl FromStr for LocalAddress {
             Some(_) => return Err(LocalAddressError::Scheme),
             None => (None, split_authority(text).0),
         };
-        let address: crate::address::Address = authority.parse()?;
+        let address = Address::of_authority(authority)?;
         let has_port = split_port(authority).1.is_some();
         let port = match scheme {
             _ if has_port => address.port,

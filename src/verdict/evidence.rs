@@ -303,7 +303,7 @@ codes! {
     CertificateNotShown "certificate-not-shown" Certificate NotChecked
         message "The browser did not show the certificate."
         meaning "The connection worked. Some browsers show no certificate of a server that only sends its visitors on to another address."
-        action "Check again. If it stays, guard the address that yours sends you on to."
+        action "Check again. If it stays, let your server answer /robots.txt itself, without sending it on; or use Firefox, which shows the certificate then too."
 
     PossessionProven "possession-proven" Possession Pass
         message "The server proved that it holds the certificate's key."

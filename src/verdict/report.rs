@@ -258,17 +258,32 @@ impl Report {
     pub fn with(&self, added: &Added) -> Self {
         let mut whole = self.clone();
         whole.publication.clone_from(&added.publication);
-        if !added.evidence.is_empty() {
-            whole.evidence.extend_from_slice(&added.evidence);
-            let required = match whole.certificate {
-                Some(_) => required(whole.seen, &added.also_required),
-                None => vec![Check::Certificate],
-            };
-            whole.verdict = verdict(&whole.evidence, &required);
-            let decided_by = deciding(&whole.evidence, &required);
-            whole.decided_by = decided_by.into_iter().map(|one| one.code).collect();
+        whole.evidence.extend_from_slice(&added.evidence);
+        // With nothing added, and nothing asked for, the examination has decided.
+        if !added.evidence.is_empty() || !added.also_required.is_empty() {
+            whole.decide(&added.also_required);
         }
         whole
+    }
+
+    /// This report without what some checks found, and decided without it.
+    #[must_use]
+    pub fn without(&self, checks: &[Check]) -> Self {
+        let mut rest = self.clone();
+        rest.publication.clear();
+        rest.evidence.retain(|one| !checks.contains(&one.check));
+        rest.decide(&[]);
+        rest
+    }
+
+    fn decide(&mut self, also_required: &[Check]) {
+        let required = match self.certificate {
+            Some(_) => required(self.seen, also_required),
+            None => vec![Check::Certificate],
+        };
+        self.verdict = verdict(&self.evidence, &required);
+        let decided_by = deciding(&self.evidence, &required);
+        self.decided_by = decided_by.into_iter().map(|one| one.code).collect();
     }
 
     /// Reads a report that was exported. What it says is what somebody wrote into it: it is shown

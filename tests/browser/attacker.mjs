@@ -51,6 +51,7 @@ export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [] } 
         const parts = [];
         for await (const part of request) parts.push(part);
         const entry = note(scheme, request, Buffer.concat(parts).toString());
+        if (sites.head && request.method === "HEAD") return sites.head(request, response);
         const handler = handlers.get(request.url.split("?")[0]);
         const answer = handler ? await handler(entry, response) : { status: 404, body: "not found" };
         if (answer === undefined) return;
@@ -76,11 +77,14 @@ export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [] } 
     };
     const tls = https.createServer({ key: readFileSync(files.key), cert: readFileSync(files.certificate) });
     const plain = http.createServer();
-    return {
+    const sites = {
         https: await start("https", tls),
         http: await start("http", plain),
-        /** The authority's certificate, a file. */
+        /** Answers every HEAD in both schemes, in the place of what is the path's: `head(request, response)`. */
+        head: undefined,
+        /** The authority's certificate, a file; and its text. */
         ca: files.ca,
+        authority: readFileSync(files.ca, "utf8"),
         /** The certificate for the hosts, a file. */
         certificate: files.certificate,
         log,
@@ -103,6 +107,7 @@ export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [] } 
             removeFolder(folder);
         },
     };
+    return sites;
 }
 
 /** The ways of asking in {@link askEveryWay}. */

@@ -256,7 +256,7 @@ for (const kind of KINDS) {
                     await until(() => page.frames().length === 3, { why: "the frames" });
                     await page.evaluate(() => document.querySelector("dialog").show());
                     // The first letters may be typed before a frame of another process has the focus.
-                    await typed(page, "first").then((held) => FIELDS.forEach((name) => assert.match(held[name], /first$/, name)));
+                    await typed(page, "first").then((held) => FIELDS.forEach((name) => assert.match(held[name], /^(irst|rst|st|t)?(first)+$/, name)));
                     for (const frame of page.frames()) {
                         await frame.evaluate(() => document.querySelectorAll("input").forEach((one) => (one.value = "")));
                     }

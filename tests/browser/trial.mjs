@@ -26,6 +26,10 @@ async function ended(body, context) {
     return Promise.race([work, end]).finally(() => clearTimeout(timer));
 }
 
+/** How many of one file may be tried once more: a driver that fails more often hides something else. */
+const PATIENCE = 2;
+let tried = 0;
+
 /** A test. One that starts its own browsers is tried once more where the driver failed; an assertion is never asked twice. */
 export function test(name, ...rest) {
     const body = rest.pop();
@@ -34,7 +38,7 @@ export function test(name, ...rest) {
         try {
             await ended(body, context);
         } catch (error) {
-            if (!isAlone || !isDrivers(error)) throw error;
+            if (!isAlone || !isDrivers(error) || tried++ >= PATIENCE) throw error;
             console.error(`“${name}” is tried once more, for the driver's sake: ${error.message}`);
             endBrowsers();
             await ended(body, context);

@@ -107,7 +107,7 @@ mod tests {
         let reasons = "unreachable timed-out too-large status rate-limited not-allowed too-many-questions cancelled not-json malformed \
              too-many paging-stuck no-name entries-skipped not-believed not-asked-yet too-many-scts no-address head-from-the-future \
              head-not-signed head-stale log-does-not-look-up unknown-to-the-log no-leaf-index proof-root proof-old-root tile-missing \
-             tile-not-of-this-tree checkpoint-not-signed answer-malformed heads-unreadable";
+             tile-not-of-this-tree checkpoint-not-signed answer-malformed";
         for reason in reasons.split_whitespace() {
             let key = key_of_reason(reason).unwrap();
             assert!(words.get(&key).is_some(), "{reason}: no {key}");

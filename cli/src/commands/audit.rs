@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use clap::Args;
 use doorlight::address::{Address, Host};
-use doorlight::ct::publication::Promises;
+use doorlight::ct::heads::Heads;
+use doorlight::ct::publication::{self, Promises};
 use doorlight::issuances::authority::{self, Authority, REPORTING_LIST};
 use doorlight::issuances::monitor::id::Monitor;
 use doorlight::issuances::monitor::{Sources, cert_spotter, crt_sh, look_up};
@@ -160,10 +161,29 @@ impl Findings {
 
     /// Asks the logs, and remembers what they signed.
     fn publication(&mut self, means: &Means, memory: &Memory, promises: &Promises, at: Timestamp) {
-        let found = pollster::block_on(ask_logs(memory, &means.network(), promises, at));
+        let network = means.network();
+        let found = match memory.heads() {
+            Ok(before) => {
+                let asked = ask_logs(memory, &network, promises, &before, at);
+                let (found, kept) = pollster::block_on(asked);
+                self.failures.extend(kept.err());
+                found
+            }
+            Err(failure) => {
+                // What was seen before is there and cannot be read: nothing can be said of the
+                // history.
+                let nothing = Heads::default();
+                let asked = publication::audit(&network, promises, &nothing, at);
+                let mut found = pollster::block_on(asked);
+                found.evidence.retain(|one| one.check != Check::Consistency);
+                let open = Evidence::new(Code::ConsistencyNotChecked).with("reason", failure.code);
+                found.evidence.push(open);
+                self.failures.push(failure);
+                found
+            }
+        };
         self.added.evidence.extend(found.evidence);
         self.added.publication = found.reports;
-        self.failures.extend(found.failure);
     }
 
     fn report(&self) -> Report {

@@ -40,7 +40,8 @@ impl Memory {
         self.folder.join("heads.json")
     }
 
-    fn read_heads(&self) -> Result<Heads, Failure> {
+    /// What was seen of the logs.
+    pub(crate) fn heads(&self) -> Result<Heads, Failure> {
         let path = self.heads_file();
         match read(&path, MAX_HEADS)? {
             Some(json) => {
@@ -78,14 +79,10 @@ impl Memory {
 impl HeadMemory for Memory {
     type Failure = Failure;
 
-    async fn heads(&self) -> Result<Heads, Failure> {
-        self.read_heads()
-    }
-
     async fn change_heads(&self, change: impl FnOnce(Heads) -> Heads) -> Result<(), Failure> {
         let _lock = store::lock(&self.heads_file())?;
         // What could not be read again is not written: the old file stays.
-        let json = change(self.read_heads()?).to_json();
+        let json = change(self.heads()?).to_json();
         Heads::from_json(json.as_bytes())?;
         store::write(&self.heads_file(), json.as_bytes())
     }

@@ -12,7 +12,7 @@ use futures_util::future::join4;
 use js_sys::{Function, JSON, Promise, Reflect};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 #[wasm_bindgen]
 extern "C" {
@@ -127,6 +127,16 @@ pub fn has(path: &str) -> bool {
 /// A fetch; the answer is the response.
 pub async fn fetch(url: &str, init: &JsValue) -> Result<JsValue, JsValue> {
     JsFuture::from(js_fetch(url, init)?).await
+}
+
+/// Ends a response of which nothing more is read.
+pub fn end_body(response: &JsValue) {
+    let body = member(response, "body");
+    let Ok(cancel) = member(&body, "cancel").dyn_into::<Function>() else { return };
+    if let Ok(ended) = cancel.call0(&body) {
+        // One that has broken off already says so here, and nobody needs to know.
+        spawn_local(async move { drop(JsFuture::from(Promise::resolve(&ended)).await) });
+    }
 }
 
 /// The host patterns that the user has granted.

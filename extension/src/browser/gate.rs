@@ -23,7 +23,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::browser::api::{self, RuleKind};
 use crate::browser::pattern::in_url;
-use crate::browser::rules::{self, Rules, id};
+use crate::browser::rules::{self, Method, Rules, id};
 use crate::browser::url::{address_of, without_user};
 use doorlight_guard::ports::{Area, Refused};
 
@@ -346,11 +346,11 @@ impl Gate {
     ///
     /// # Errors
     /// The browser refused the rule.
-    pub async fn exempt(&self, url: &str) -> Result<Exemption<'_>, Refused> {
+    pub async fn exempt(&self, url: &str, method: Method) -> Result<Exemption<'_>, Refused> {
         let url = format!("{url}?{}", api::random_uuid().replace('-', ""));
         let n = self.next_probe.get();
         self.next_probe.set(n.wrapping_add(1));
-        let rule = self.rules.probe(n, &url);
+        let rule = self.rules.probe(n, &url, method);
         self.probes.borrow_mut().insert(url.clone(), Some(id(&rule)));
         // Whoever gives up while the browser sets the rule takes it back too.
         let exemption = Exemption { gate: self, url };

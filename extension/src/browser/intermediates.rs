@@ -41,7 +41,7 @@ pub async fn fetch(report: &Report) -> Vec<Certificate> {
 /// the local network by it.
 fn is_public(url: &str) -> bool {
     let url = Url::split(url).filter(|url| ["http", "https"].contains(&url.scheme));
-    let address = url.and_then(|url| url.authority.parse().ok());
+    let address = url.and_then(|url| Address::of_authority(url.authority).ok());
     let Some(Address { host, .. }) = address else { return false };
     let host = host.as_str();
     let is_ip = host.parse::<core::net::IpAddr>().is_ok();

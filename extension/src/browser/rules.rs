@@ -38,6 +38,25 @@ const PROBES: u64 = 100_000;
 const SLOT: u64 = 10;
 /// Methods that a gate page can repeat.
 const GETS: [&str; 2] = ["get", "head"];
+/// How a probe asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// For the headers alone.
+    Head,
+    /// For what a server answers that knows no HEAD; it is ended at the headers.
+    Get,
+}
+
+impl Method {
+    /// As HTTP writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "HEAD",
+            Self::Get => "GET",
+        }
+    }
+}
+
 /// Methods that it cannot.
 const FORMS: [&str; 7] = ["post", "put", "delete", "patch", "options", "connect", "other"];
 /// Chromium's names for whatever can be asked for.
@@ -256,13 +275,13 @@ impl Rules {
     /// The rule that lets one of our own probes pass. Whoever answers TLS reads its URL and may
     /// hand it on while the answer waits, so the URL alone is no exemption: only a request without
     /// a tab, from our own origin, with this method passes.
-    pub fn probe(&self, n: u64, url: &str) -> Value {
+    pub fn probe(&self, n: u64, url: &str, method: Method) -> Value {
         json!({
             "id": self.probes().start + n % PROBES,
             "priority": 40,
             "condition": {
                 "urlFilter": format!("|{url}|"),
-                "requestMethods": ["head"],
+                "requestMethods": [method.as_str().to_ascii_lowercase()],
                 "resourceTypes": ["xmlhttprequest"],
                 "tabIds": [-1],
                 "initiatorDomains": [self.own_host],
@@ -542,7 +561,7 @@ mod tests {
         assert_eq!(both.len(), 1, "one is open already");
         let ids: BTreeSet<_> = of_a.iter().chain(&both[0].1).map(id).collect();
         assert_eq!(ids.len(), 4, "no number twice");
-        let probe = rules.probe(0, "https://a.test/robots.txt?1");
+        let probe = rules.probe(0, "https://a.test/robots.txt?1", Method::Head);
         let present: Vec<_> = of_a.iter().cloned().chain([probe.clone()]).collect();
         assert_eq!(
             rules.open_strays(&present, &BTreeSet::from([b])),
@@ -561,21 +580,24 @@ mod tests {
     fn a_probe_passes_by_all_its_marks_together() {
         let url = "https://home.example/robots.txt?0123";
         let rules = rules(false);
-        let mut set = set(&rules, &[("home.example", true)], &[]);
-        set.push(rules.probe(7, url));
-        assert_eq!(verdict(&set, url, "xmlhttprequest", "head"), "allow");
-        for (url, kind, method) in [
-            (url, "xmlhttprequest", "get"),
-            (url, "image", "head"),
-            ("https://home.example/robots.txt?01234", "xmlhttprequest", "head"),
-            ("https://home.example/robots.txt?012", "xmlhttprequest", "head"),
-        ] {
-            assert_eq!(verdict(&set, url, kind, method), "block", "{url} {kind} {method}");
+        for (method, own, other) in [(Method::Head, "head", "get"), (Method::Get, "get", "head")] {
+            let mut set = set(&rules, &[("home.example", true)], &[]);
+            set.push(rules.probe(7, url, method));
+            assert_eq!(verdict(&set, url, "xmlhttprequest", own), "allow");
+            for (url, kind, method) in [
+                (url, "xmlhttprequest", other),
+                (url, "xmlhttprequest", "post"),
+                (url, "image", own),
+                ("https://home.example/robots.txt?01234", "xmlhttprequest", own),
+                ("https://home.example/robots.txt?012", "xmlhttprequest", own),
+            ] {
+                assert_eq!(verdict(&set, url, kind, method), "block", "{url} {kind} {method}");
+            }
+            let condition = content(&set[set.len() - 1]).clone();
+            assert_eq!(
+                (condition["tabIds"].clone(), condition["initiatorDomains"].clone()),
+                (json!([-1]), json!(["x"]))
+            );
         }
-        let condition = content(&set[set.len() - 1]).clone();
-        assert_eq!(
-            (condition["tabIds"].clone(), condition["initiatorDomains"].clone()),
-            (json!([-1]), json!(["x"]))
-        );
     }
 }

@@ -12,7 +12,7 @@ pub fn address_of(url: &str) -> Option<Address> {
     if !is_web || url.host().ends_with('.') {
         return None;
     }
-    url.authority.parse().ok()
+    Address::of_authority(url.authority).ok()
 }
 
 /// A URL without the name and password in it; `None` where there are none.

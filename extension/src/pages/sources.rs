@@ -156,6 +156,7 @@ fn is_source(url: &str) -> bool {
     let is_here = matches!(url.host(), "127.0.0.1" | "[::1]" | "localhost");
     is_clean
         && !url.host().is_empty()
+        && (url.host().starts_with('[') || !url.host().contains(':'))
         && !url.has_user()
         && (url.scheme == "https" || url.scheme == "http" && is_here)
 }
@@ -184,6 +185,8 @@ mod tests {
             "http://127.0.0.1.evil.test/",
             "https://a b",
             "http://localhost@evil.test",
+            "https://::1/",
+            "https://:::",
         ] {
             assert!(!is_source(bad), "{bad}");
         }

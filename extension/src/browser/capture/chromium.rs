@@ -20,7 +20,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::browser::api;
 use crate::browser::capture::probe::{
-    Capture, CaptureError, PROBE_PATH, Probe, ProbeError, TIME_LIMIT, probe,
+    Capture, CaptureError, LOOK_LIMIT, PROBE_PATH, Probe, ProbeError, UNTOLD, Way, probe,
 };
 use crate::browser::gate::Gate;
 use doorlight_guard::ports::{Captured, Refused};
@@ -30,8 +30,8 @@ use doorlight_guard::turn::Turn;
 /// redirect.
 const PROBE_PATHS: [&str; 3] = [PROBE_PATH, "/", "/favicon.ico"];
 /// How long to wait for the event that says why a fetch failed, in steps of ten milliseconds. It
-/// comes at once, unless the machine is very busy.
-const STEPS_FOR_REASON: u32 = 200;
+/// comes at once, unless the machine is very busy or the browser did not ask at all.
+const STEPS_FOR_REASON: u32 = 100;
 
 /// What the listeners saw.
 #[derive(Debug, Default)]
@@ -44,6 +44,8 @@ pub struct Chromium {
     errors: RefCell<BTreeMap<String, String>>,
     /// True once the user has pressed Cancel during the present look.
     was_ended: Cell<bool>,
+    /// By which way each address was reached last.
+    ways: RefCell<BTreeMap<Address, Way>>,
     /// The debugger can be attached once.
     turn: Turn,
 }
@@ -89,14 +91,35 @@ impl Chromium {
         self.has_security_info.set(has_security_info);
     }
 
-    /// Sends a probe: its URL, and whether it was answered by the address itself.
+    /// Sends a probe, and others where that one fails: its URL, and whether it was answered by the
+    /// address itself.
     async fn probe(
         &self,
         gate: &Gate,
         address: &Address,
         path: &str,
     ) -> Result<(String, bool), CaptureError> {
-        let Probe { url, result } = probe(gate, address, path).await?;
+        let mut way = self.ways.borrow().get(address).copied().unwrap_or(Way::FIRST);
+        loop {
+            match self.probe_by(gate, address, path, way).await {
+                Ok(answered) => {
+                    self.ways.borrow_mut().insert(address.clone(), way);
+                    return Ok(answered);
+                }
+                Err(error) if self.was_ended.get() => return Err(error),
+                Err(error) => way = way.after(&error).ok_or(error)?,
+            }
+        }
+    }
+
+    async fn probe_by(
+        &self,
+        gate: &Gate,
+        address: &Address,
+        path: &str,
+        way: Way,
+    ) -> Result<(String, bool), CaptureError> {
+        let Probe { url, result } = probe(gate, address, path, way).await?;
         match result {
             Ok(is_answer) => Ok((url, is_answer)),
             Err(ProbeError::TimedOut) => Err(CaptureError::TimedOut),
@@ -108,7 +131,7 @@ impl Chromium {
                     }
                     TimeoutFuture::new(10).await;
                 }
-                Err(CaptureError::Unreachable("the request failed".into()))
+                Err(CaptureError::Unreachable(UNTOLD.into()))
             }
         }
     }
@@ -155,7 +178,7 @@ impl Chromium {
                     continue;
                 }
             }
-            let result = within(TIME_LIMIT, self.attached(gate, &target, address)).await;
+            let result = within(LOOK_LIMIT, self.attached(gate, &target, address)).await;
             api::debugger_detach(&target).await;
             match result {
                 Ok(captured) => return Ok(captured),

@@ -13,7 +13,9 @@ use serde_json::Value;
 use crate::browser::api;
 use doorlight_guard::ports::Captured;
 
-use crate::browser::capture::probe::{Capture, CaptureError, PROBE_PATH, Probe, ProbeError, probe};
+use crate::browser::capture::probe::{
+    Capture, CaptureError, PROBE_PATH, Probe, ProbeError, Way, probe,
+};
 use crate::browser::gate::Gate;
 
 /// How long to wait for the event that says why a fetch failed, in steps of ten milliseconds. It
@@ -27,6 +29,8 @@ type Presented = Result<Vec<Vec<u8>>, CaptureError>;
 #[derive(Debug, Default)]
 pub struct Firefox {
     seen: RefCell<BTreeMap<String, Presented>>,
+    /// By which way each address was reached last.
+    ways: RefCell<BTreeMap<Address, Way>>,
 }
 
 /// What Firefox says of a connection.
@@ -91,7 +95,31 @@ impl Firefox {
 
 impl Capture for Firefox {
     async fn look(&self, gate: &Gate, address: &Address) -> Result<Captured, CaptureError> {
-        let Probe { url, result } = probe(gate, address, PROBE_PATH).await?;
+        let mut way = self.ways.borrow().get(address).copied().unwrap_or(Way::FIRST);
+        loop {
+            match self.look_by(gate, address, way).await {
+                Ok(captured) => {
+                    self.ways.borrow_mut().insert(address.clone(), way);
+                    return Ok(captured);
+                }
+                Err(error) => way = way.after(&error).ok_or(error)?,
+            }
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "firefox"
+    }
+}
+
+impl Firefox {
+    async fn look_by(
+        &self,
+        gate: &Gate,
+        address: &Address,
+        way: Way,
+    ) -> Result<Captured, CaptureError> {
+        let Probe { url, result } = probe(gate, address, PROBE_PATH, way).await?;
         for _ in 0..STEPS_FOR_REASON {
             let seen = self.seen.borrow_mut().remove(&url);
             if let Some(seen) = seen {
@@ -103,10 +131,6 @@ impl Capture for Firefox {
             TimeoutFuture::new(10).await;
         }
         Err(CaptureError::NotShown("no event for the probe".into()))
-    }
-
-    fn name(&self) -> &'static str {
-        "firefox"
     }
 }
 

@@ -7,9 +7,16 @@ use js_sys::Reflect;
 
 use crate::browser::api::{self, time_limit};
 use crate::browser::gate::Gate;
+use crate::browser::rules::Method;
 
-/// How long a look may take, in milliseconds.
+/// How long a probe may take, in milliseconds.
 pub const TIME_LIMIT: u32 = 10_000;
+/// How long one may take after which another way is tried.
+const FIRST_LIMIT: u32 = 4_000;
+/// How long a look may take, whatever is tried.
+pub const LOOK_LIMIT: u32 = FIRST_LIMIT + TIME_LIMIT + 1_000;
+/// A request failed and no event said why.
+pub const UNTOLD: &str = "the request failed";
 /// What a probe asks for: small, public, and there on most servers. Home Assistant has it.
 pub const PROBE_PATH: &str = "/robots.txt";
 
@@ -28,7 +35,6 @@ pub enum CaptureError {
     Unreachable(String),
     /// It took longer than [`TIME_LIMIT`].
     #[error("no answer in time")]
-    /// No answer in time.
     TimedOut,
     /// The user pressed Cancel in the debugger's bar.
     #[error("the look was ended")]
@@ -110,26 +116,90 @@ pub struct Probe {
     pub result: Result<bool, ProbeError>,
 }
 
-/// Sends a probe through the shut gate, and ends it after [`TIME_LIMIT`].
-pub async fn probe(gate: &Gate, address: &Address, path: &str) -> Result<Probe, CaptureError> {
-    let exemption = gate.exempt(&format!("https://{address}{path}")).await;
+/// How an address is asked. Not every home answers the common way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Way {
+    method: Method,
+    /// At a path that nobody has asked for before.
+    is_new_path: bool,
+}
+
+impl Way {
+    /// The common one.
+    pub const FIRST: Self = Self { method: Method::Head, is_new_path: false };
+
+    /// What to try after a probe failed in this way; `None` where another would fail too.
+    pub fn after(self, error: &CaptureError) -> Option<Self> {
+        let by_get = Self { method: Method::Get, ..self };
+        match error {
+            // Chromium refuses an extension's requests to a URL for a while after some answers of
+            // 5xx, before any event (`extension_url_loader_throttle.cc`). The query does not count.
+            CaptureError::Unreachable(reason) if reason == UNTOLD => {
+                (!self.is_new_path).then_some(Self { is_new_path: true, ..self })
+            }
+            // Some servers drop what they do not know, or never answer it.
+            CaptureError::Unreachable(reason) if is_hang_up(reason) => {
+                (self != by_get).then_some(by_get)
+            }
+            CaptureError::TimedOut => (self != by_get).then_some(by_get),
+            _ => None,
+        }
+    }
+
+    fn limit(self) -> u32 {
+        if self.method == Method::Head { FIRST_LIMIT } else { TIME_LIMIT }
+    }
+}
+
+/// True where there was a connection and the server ended it without an answer.
+fn is_hang_up(reason: &str) -> bool {
+    const CHROMIUM: [&str; 6] = [
+        "EMPTY_RESPONSE",
+        "CONNECTION_CLOSED",
+        "CONNECTION_RESET",
+        "INVALID_HTTP_RESPONSE",
+        "HTTP2_PROTOCOL_ERROR",
+        "RESPONSE_HEADERS_TRUNCATED",
+    ];
+    const FIREFOX: [&str; 4] =
+        ["NET_RESET", "NET_INTERRUPT", "NET_EMPTY_RESPONSE", "NET_PARTIAL_TRANSFER"];
+    let is_among = |prefix, names: &[&str]| {
+        reason.strip_prefix(prefix).is_some_and(|name| names.contains(&name))
+    };
+    is_among("net::ERR_", &CHROMIUM) || is_among("NS_ERROR_", &FIREFOX)
+}
+
+/// Sends a probe through the shut gate, and ends it after some seconds.
+pub async fn probe(
+    gate: &Gate,
+    address: &Address,
+    path: &str,
+    way: Way,
+) -> Result<Probe, CaptureError> {
+    let path = match way.is_new_path {
+        true => format!("/doorlight-{}", api::random_uuid()),
+        false => path.to_owned(),
+    };
+    let exemption = gate.exempt(&format!("https://{address}{path}"), way.method).await;
     let exemption = exemption.map_err(|error| CaptureError::NotShown(error.to_string()))?;
-    let result = send(exemption.url()).await;
+    let result = send(exemption.url(), way).await;
     Ok(Probe { url: exemption.url().to_owned(), result })
 }
 
-async fn send(url: &str) -> Result<bool, ProbeError> {
+async fn send(url: &str, way: Way) -> Result<bool, ProbeError> {
     let init = api::to_js(&serde_json::json!({
-        "method": "HEAD",
+        "method": way.method.as_str(),
         "credentials": "omit",
         "cache": "no-store",
         "redirect": "manual",
         "referrerPolicy": "no-referrer",
     }));
     // Setting a member of a fresh object does not fail.
-    let _ = Reflect::set(&init, &"signal".into(), &time_limit(TIME_LIMIT));
+    let _ = Reflect::set(&init, &"signal".into(), &time_limit(way.limit()));
     match api::fetch(url, &init).await {
         Ok(response) => {
+            // The headers are all that is needed of it.
+            api::end_body(&response);
             Ok(api::member(&response, "type").as_string().as_deref() != Some("opaqueredirect"))
         }
         Err(error)
@@ -152,6 +222,38 @@ pub enum ProbeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_way_is_tried_where_it_may_help() {
+        let unreachable = |reason: &str| CaptureError::Unreachable(reason.into());
+        let throttled = unreachable(UNTOLD);
+        let (first, by_get) = (Way::FIRST, Way { method: Method::Get, ..Way::FIRST });
+        let elsewhere = |way| Way { is_new_path: true, ..way };
+        for hung_up in [
+            CaptureError::TimedOut,
+            unreachable("net::ERR_EMPTY_RESPONSE"),
+            unreachable("net::ERR_CONNECTION_RESET"),
+            unreachable("NS_ERROR_NET_RESET"),
+        ] {
+            assert_eq!(first.after(&hung_up), Some(by_get), "{hung_up:?}");
+            assert_eq!(by_get.after(&hung_up), None, "{hung_up:?}: that was the last");
+            assert_eq!(elsewhere(first).after(&hung_up), Some(elsewhere(by_get)));
+        }
+        assert_eq!(first.after(&throttled), Some(elsewhere(first)));
+        assert_eq!(by_get.after(&throttled), Some(elsewhere(by_get)));
+        assert_eq!(elsewhere(first).after(&throttled), None);
+        for other in [
+            unreachable("net::ERR_CONNECTION_REFUSED"),
+            unreachable("net::ERR_NAME_NOT_RESOLVED"),
+            unreachable("NS_ERROR_CONNECTION_REFUSED"),
+            CaptureError::Refused("net::ERR_CERT_DATE_INVALID".into()),
+            CaptureError::Overridden,
+            CaptureError::Ended,
+            CaptureError::NotShown("x".into()),
+        ] {
+            assert_eq!(first.after(&other), None, "{other:?}");
+        }
+    }
 
     #[test]
     fn errors_are_told_apart() {
