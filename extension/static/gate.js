@@ -4,6 +4,7 @@ const WAIT = 15000;
 const AGAIN = 2500;
 const SOON = 100;
 const PACE = 1000;
+const STAYS = 4000;
 let wanted = bare(location.hash.slice(1));
 const isPost = location.search === "?post";
 const hasBody = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
@@ -41,7 +42,9 @@ async function check() {
   if (answer?.is_open && !isPost && answer.status?.is_guarded !== false) {
     await pace();
     doorlightGoOn(wanted);
-    return;
+    // A download, or an answer with nothing to show, leaves this page in the tab: then it says so.
+    await new Promise((resolve) => setTimeout(resolve, STAYS));
+    document.body.dataset.stays = "";
   }
   await hasBody;
   if (answer) {

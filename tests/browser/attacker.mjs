@@ -34,9 +34,10 @@ function certify(folder, hosts) {
 }
 
 /**
- * Starts the sites. `hosts`: the names that the certificate is for; `names`: further ones that the browsers find on loopback too.
+ * Starts the sites. `hosts`: the names that the certificate is for; `names`: further ones that the browsers find on loopback too;
+ * `tls`: more that the server over TLS is told.
  */
-export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [] } = {}) {
+export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [], tls: more = {} } = {}) {
     const folder = mkdtempSync(join(tmpdir(), "doorlight-attacker-"));
     const files = certify(folder, hosts);
     lab.trusted.push(files.ca);
@@ -75,7 +76,7 @@ export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [] } 
         const { port } = server.address();
         return { port, url: (host, path = "/") => `${scheme}://${host}:${port}${path}` };
     };
-    const tls = https.createServer({ key: readFileSync(files.key), cert: readFileSync(files.certificate) });
+    const tls = https.createServer({ key: readFileSync(files.key), cert: readFileSync(files.certificate), ...more });
     const plain = http.createServer();
     const sites = {
         https: await start("https", tls),

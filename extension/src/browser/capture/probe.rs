@@ -33,6 +33,9 @@ pub enum CaptureError {
     /// There was no connection, or no TLS.
     #[error("unreachable: {0}")]
     Unreachable(String),
+    /// The server wants a certificate of the visitor's, and our look has none.
+    #[error("it asks for a client certificate: {0}")]
+    ClientWanted(String),
     /// It took longer than [`TIME_LIMIT`].
     #[error("no answer in time")]
     TimedOut,
@@ -51,6 +54,7 @@ impl CaptureError {
             Self::Refused(_) => Code::BrowserRefuses,
             Self::Overridden => Code::BrowserOverride,
             Self::Unreachable(_) => Code::CertificateMissing,
+            Self::ClientWanted(_) => Code::CertificateClientWanted,
             Self::TimedOut => Code::CertificateTimedOut,
             Self::Ended => Code::CertificateLookEnded,
             Self::NotShown(_) => Code::CertificateNotShown,
@@ -60,7 +64,10 @@ impl CaptureError {
     /// What the browser said, if anything.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Refused(reason) | Self::Unreachable(reason) | Self::NotShown(reason) => reason,
+            Self::Refused(reason)
+            | Self::Unreachable(reason)
+            | Self::ClientWanted(reason)
+            | Self::NotShown(reason) => reason,
             Self::Overridden | Self::TimedOut | Self::Ended => "",
         }
     }
@@ -90,7 +97,9 @@ impl CaptureError {
                     && !text.contains("TLS")
             }
         };
-        if is_about_certificate {
+        if wants_client(text) {
+            Self::ClientWanted(text.into())
+        } else if is_about_certificate {
             Self::Refused(text.into())
         } else {
             Self::Unreachable(text.into())
@@ -151,10 +160,19 @@ impl Way {
     }
 }
 
+/// True for the error of a server that wants a certificate of the visitor's. By TLS 1.2 it sends an
+/// alert that stands for much else too (`handshake_failure`, RFC 5246 section 7.2.2), of which
+/// Firefox says no more.
+fn wants_client(text: &str) -> bool {
+    text.strip_prefix("net::ERR_").is_some_and(|name| name.contains("SSL_CLIENT_AUTH"))
+        || text.contains("SSL_ERROR_RX_CERTIFICATE_REQUIRED_ALERT")
+}
+
 /// True where there was a connection and the server ended it without an answer.
 fn is_hang_up(reason: &str) -> bool {
-    const CHROMIUM: [&str; 6] = [
+    const CHROMIUM: [&str; 7] = [
         "EMPTY_RESPONSE",
+        "SOCKET_NOT_CONNECTED",
         "CONNECTION_CLOSED",
         "CONNECTION_RESET",
         "INVALID_HTTP_RESPONSE",
@@ -265,6 +283,13 @@ mod tests {
             "Das Zertifikat der Gegenstelle ist abgelaufen.",
         ] {
             assert_eq!(CaptureError::from_error(refused), CaptureError::Refused(refused.into()));
+        }
+        for wanted in [
+            "net::ERR_BAD_SSL_CLIENT_AUTH_CERT",
+            "net::ERR_SSL_CLIENT_AUTH_CERT_NEEDED",
+            "NS_ERROR_GENERATE_FAILURE(NS_ERROR_MODULE_SECURITY, SSL_ERROR_RX_CERTIFICATE_REQUIRED_ALERT)",
+        ] {
+            assert_eq!(CaptureError::from_error(wanted), CaptureError::ClientWanted(wanted.into()));
         }
         for unreachable in [
             "net::ERR_CONNECTION_REFUSED",
