@@ -4,7 +4,6 @@ const WAIT = 15000;
 const AGAIN = 2500;
 const SOON = 100;
 const PACE = 1000;
-const STAYS = 4000;
 let wanted = bare(location.hash.slice(1));
 const isPost = location.search === "?post";
 const hasBody = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
@@ -42,9 +41,7 @@ async function check() {
   if (answer?.is_open && !isPost && answer.status?.is_guarded !== false) {
     await pace();
     doorlightGoOn(wanted);
-    // A download, or an answer with nothing to show, leaves this page in the tab: then it says so.
-    await new Promise((resolve) => setTimeout(resolve, STAYS));
-    document.body.dataset.stays = "";
+    return;
   }
   await hasBody;
   if (answer) {

@@ -106,16 +106,12 @@ impl From<Stored> for AddressState {
 fn taken_apart(report: &Report) -> (Report, Added) {
     let added = [Check::Inclusion, Check::Consistency, Check::Issuances, Check::HomeVersion];
     let evidence = report.evidence.iter().filter(|one| added.contains(&one.check));
-    // What was asked for beside the core's own checks is not in it: a light that was not green for
-    // that stays so.
-    let is_asked = |check: &Check| {
-        report.verdict == Verdict::Unchecked
-            && report
-                .evidence
-                .iter()
-                .any(|one| one.check == *check && report.decided_by.contains(&one.code))
+    // What was asked for beside the core's own checks is not in it. Settings ask for two: a light
+    // that was not green, which may be for that, stays so.
+    let also_required = match report.verdict {
+        Verdict::Unchecked => vec![Check::CtPolicy, Check::Inclusion],
+        Verdict::Trusted | Verdict::Attention | Verdict::Danger => Vec::new(),
     };
-    let also_required = added.into_iter().chain([Check::CtPolicy]).filter(is_asked).collect();
     let added_to_it = Added {
         evidence: evidence.cloned().collect(),
         publication: report.publication.clone(),

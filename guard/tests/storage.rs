@@ -89,6 +89,21 @@ fn the_session_goes_on_over_an_update() {
     assert_eq!(again[address].way(checked_at), Way::Open);
 }
 
+/// One that was not green because the logs had not proven it yet does not become so.
+#[test]
+fn a_session_that_waits_for_proof_waits_on() {
+    let text = stored("session")["standings"].as_str().unwrap().to_owned();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    let report = &mut value.as_object_mut().unwrap().values_mut().next().unwrap()["report"];
+    report["evidence"].as_array_mut().unwrap().retain(|one| one["check"] != "inclusion");
+    report["verdict"] = "unchecked".into();
+    report["decided_by"] = Value::Array(Vec::new());
+    let session: Session = serde_json::from_value(value).unwrap();
+    let state = session.values().next().unwrap();
+    let at = state.checked_at.unwrap();
+    assert_eq!((state.way(at), state.light(at)), (Way::Shut, Light::Unchecked));
+}
+
 /// What had been added to a report of 0.1.0 decides no longer once it is not said any more.
 #[test]
 fn a_danger_of_an_update_before_heals() {

@@ -293,9 +293,9 @@ codes! {
         meaning "The address could not be reached, or the connection ended before a certificate came."
         action "See whether the address is right and the network works, then check again."
     CertificateClientWanted "certificate-client-wanted" Certificate NotChecked
-        message "The address asks for a certificate of yours."
-        meaning "It ends the connection with everybody who shows none (a client certificate, mutual TLS). Doorlight's look carries nothing of yours, so it was shown no certificate."
-        action "If your home is set up like this, Doorlight cannot check it in this browser. Guard an address of it that asks for none, or go on at your own risk."
+        message "Whoever answers asks for a certificate of yours."
+        meaning "The connection ended because none was shown (a client certificate, mutual TLS). Doorlight's look carries nothing of yours, so it saw no certificate. Anybody on the way can answer like this."
+        action "If you did not set your home up like this, stay away and try from another network. If you did, Doorlight cannot check it in this browser: guard an address of it that asks for none."
     CertificateLookEnded "certificate-look-ended" Certificate NotChecked
         message "You ended the look at the certificate."
         meaning "In this browser Doorlight can see a certificate only while the browser's bar says that it is debugging. Cancel was pressed."

@@ -106,31 +106,6 @@ for (const kind of KINDS) {
             });
         });
 
-        for (const [what, path, respond] of [
-            ["a download", "/backup", (response) => answer(response, "x", { type: "application/octet-stream", headers: { "content-disposition": "attachment; filename=backup.tar" } })],
-            ["an answer without content", "/nothing", (response) => response.writeHead(204).end()],
-        ]) {
-            test(`after ${what} the gate page says that the address is open, and asks for nothing again by itself`, () => {
-                // Firefox holds what is checked quickly; this look is slow.
-                const slow = (_, response) => setTimeout(() => response.writeHead(404).end(), 1500);
-                const pages = { "/robots.txt": slow, [path]: (_, response) => respond(response) };
-                return within(kind, pages, async ({ lab, own, got }) => {
-                    await own.expire();
-                    const page = await own.browser.newPage();
-                    await go(page, `${lab.home}${path}`);
-                    await until(() => got(path).length === 1, { why: "it was asked for" });
-                    const text = () => page.evaluate(() => document.querySelector("#page")?.innerText ?? "");
-                    await until(async () => (await isAtGate(page)) && (await text()).includes("The address is open"), { why: "it says so" });
-                    assert.match(await text(), /Leave this page/);
-                    await assertNoDanger(own, page);
-                    await sleep(5000);
-                    assert.equal(got(path).length, 1, "once");
-                    await page.evaluate(() => [...document.querySelectorAll("#page button")].find((one) => one.innerText === "Open it again").click());
-                    await until(() => got(path).length === 2, { why: "the user asks again" });
-                });
-            });
-        }
-
         test("the gate page leads to no address that is not guarded", () =>
             within(kind, { "/x": (_, response) => answer(response, PLAIN) }, async ({ lab, own, other, link }) => {
                 other.pages["/login"] = PLAIN;

@@ -82,7 +82,7 @@ for (const kind of KINDS) {
                         await go(page, site.https.url(host, "/secret"));
                         await until(() => isAtGate(page), { why: "the gate" });
                         await until(() => page.evaluate(() => Boolean(document.querySelector("h1"))), { why: "its verdict" });
-                        return page.evaluate(() => document.body.innerText.includes("asks for a certificate of yours"));
+                        return page.evaluate(() => document.body.innerText.includes("Whoever answers asks for a certificate of yours"));
                     };
                     await until(says, { why: "it says so", within: 60_000 });
                     assert.deepEqual(site.log, []);

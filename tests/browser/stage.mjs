@@ -1,6 +1,5 @@
 // Every page of the extension in every state it can be in, with the lab behind it: for pictures and for the accessibility checker.
 import { go, isAtGate, sleep, until } from "./browser.mjs";
-import { serve } from "./scenes.mjs";
 
 /** The popup as it is over a tab with this address. A popup that is opened as a tab would be about itself. */
 async function popup(own, url) {
@@ -17,18 +16,6 @@ async function gate(own, url) {
     const page = await own.browser.newPage();
     await go(page, url);
     await until(() => isAtGate(page));
-    return page;
-}
-
-/** The gate page that an answer without content has left in the tab. */
-async function staying(own, lab) {
-    const server = await serve({ "/nothing": (_, response) => response.writeHead(204).end() });
-    await lab.command({ do: "upstream", address: `127.0.0.1:${server.port}` });
-    await own.expire();
-    const page = await gate(own, `${lab.home}/nothing`);
-    await until(() => page.evaluate(() => document.body.dataset.stays !== undefined), { why: "it stays" });
-    await lab.command({ do: "upstream" });
-    server.stop();
     return page;
 }
 
@@ -57,7 +44,6 @@ export async function everyState(lab, own, show) {
     await again();
     await shown("popup-trusted", await popup(own, `${lab.home}/`));
     await shown("setup-self-test", await selfTest(own, lab));
-    await shown("gate-stays", await staying(own, lab));
     await shown("gate-plain-http", await gate(own, `http://${lab.host}:${lab.plain_port}/`));
 
     await lab.present("A5");

@@ -20,7 +20,7 @@ use doorlight::site::SiteRecord;
 use doorlight::text::printable;
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
-use doorlight::verdict::evidence::{Check, Code, Evidence};
+use doorlight::verdict::evidence::{Check, Code, Evidence, Outcome};
 use doorlight::verdict::examination::{Conclusion, Site};
 use doorlight::verdict::observation::{Observation, Possession, Seen};
 use doorlight::verdict::report::{Added, Report};
@@ -175,7 +175,9 @@ impl Findings {
                 let nothing = Heads::default();
                 let asked = publication::audit(&network, promises, &nothing, at);
                 let mut found = pollster::block_on(asked);
-                found.evidence.retain(|one| one.check != Check::Consistency);
+                found
+                    .evidence
+                    .retain(|one| one.check != Check::Consistency || one.outcome == Outcome::Fail);
                 let open = Evidence::new(Code::ConsistencyNotChecked).with("reason", failure.code);
                 found.evidence.push(open);
                 self.failures.push(failure);

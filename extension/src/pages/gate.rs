@@ -3,7 +3,6 @@
 //! The address that is wanted stands behind the `#`. `gate.js` has asked for passage already and
 //! has left the answer on the page's body; where all is well this code never runs.
 
-use core::time::Duration;
 use std::rc::Rc;
 
 use doorlight::address::Address;
@@ -20,9 +19,6 @@ use super::{
     browser, certificate, check_up, cleaning, clock, confirm, findings, past, permission, place,
     reason, said, sign, words,
 };
-
-/// How long a tab that was sent on may take before this page says why it is still here.
-const STAYS: Duration = Duration::from_secs(4);
 
 /// What is wanted, and how it came here.
 #[derive(Clone, Debug)]
@@ -44,7 +40,6 @@ pub async fn show() {
     let answer =
         body().get("data-answer").and_then(|json| serde_json::from_str::<Passage>(&json).ok());
     match answer {
-        Some(passage) if body().get("data-stays").is_some() => gate.show_stays(&passage),
         Some(passage) => gate.take(passage),
         None => gate.show_unanswered(),
     }
@@ -64,21 +59,11 @@ impl Gate {
         match passage.status {
             Some(status) if self.wanted.starts_with("http://") => self.show_plain(&status),
             Some(status) if !status.is_guarded => self.show_not_guarded(&status),
-            _ if passage.is_open && !self.is_post => self.go_on(passage),
+            _ if passage.is_open && !self.is_post => place::go_on(&self.wanted),
             _ if passage.is_open => self.show_open(),
             Some(status) => self.show_shut(&status),
             None => self.show_unanswered(),
         }
-    }
-
-    /// Goes on. Where this page is still there after a while, it says why.
-    fn go_on(&self, passage: Passage) {
-        let gate = self.clone();
-        place::go_on(&gate.wanted);
-        wasm_bindgen_futures::spawn_local(async move {
-            gloo_timers::future::sleep(STAYS).await;
-            gate.show_stays(&passage);
-        });
     }
 
     /// What happens after the user did something: the gate is asked again, and it is said what went
@@ -253,19 +238,6 @@ impl Gate {
                 }
             }
         })
-    }
-
-    /// The tab was sent on and is still here: what came was a download, or had nothing to show.
-    fn show_stays(&self, passage: &Passage) {
-        let light = passage.status.as_ref().map_or(Light::Unchecked, |status| status.light);
-        let (gate, again) = (self.clone(), passage.clone());
-        let open = button(&words::word("stays_button"), Look::Plain, move || {
-            gate.go_on(again.clone());
-            async {}
-        });
-        let parts =
-            vec![paragraph(&words::word("stays_text")).class("lead"), row([leave_button(), open])];
-        self.fill(light, &words::word("stays_title"), parts);
     }
 
     /// All is well, and a form was sent: only the user can fill it in again.

@@ -31,7 +31,7 @@ use doorlight_guard::turn::Turn;
 const PROBE_PATHS: [&str; 3] = [PROBE_PATH, "/", "/favicon.ico"];
 /// How long to wait for the event that says why a fetch failed, in steps of ten milliseconds. It
 /// comes at once, unless the machine is very busy or the browser did not ask at all.
-const STEPS_FOR_REASON: u32 = 100;
+const STEPS_FOR_REASON: u32 = 200;
 
 /// What the listeners saw.
 #[derive(Debug, Default)]
@@ -103,11 +103,17 @@ impl Chromium {
         loop {
             match self.probe_by(gate, address, path, way).await {
                 Ok(answered) => {
-                    self.ways.borrow_mut().insert(address.clone(), way);
+                    if answered.1 {
+                        self.ways.borrow_mut().insert(address.clone(), way);
+                    }
                     return Ok(answered);
                 }
                 Err(error) if self.was_ended.get() => return Err(error),
-                Err(error) => way = way.after(&error).ok_or(error)?,
+                Err(error) => {
+                    // The common way is tried first again.
+                    self.ways.borrow_mut().remove(address);
+                    way = way.after(&error).ok_or(error)?;
+                }
             }
         }
     }
@@ -122,7 +128,11 @@ impl Chromium {
         let Probe { url, result } = probe(gate, address, path, way).await?;
         match result {
             Ok(is_answer) => Ok((url, is_answer)),
-            Err(ProbeError::TimedOut) => Err(CaptureError::TimedOut),
+            // Some errors of a certificate are told by an event while the fetch hangs.
+            Err(ProbeError::TimedOut) => Err(match self.errors.borrow_mut().remove(&url) {
+                Some(error) => CaptureError::from_error(&error),
+                None => CaptureError::TimedOut,
+            }),
             Err(ProbeError::Failed) => {
                 for _ in 0..STEPS_FOR_REASON {
                     let error = self.errors.borrow_mut().remove(&url);

@@ -102,7 +102,11 @@ impl Capture for Firefox {
                     self.ways.borrow_mut().insert(address.clone(), way);
                     return Ok(captured);
                 }
-                Err(error) => way = way.after(&error).ok_or(error)?,
+                Err(error) => {
+                    // The common way is tried first again.
+                    self.ways.borrow_mut().remove(address);
+                    way = way.after(&error).ok_or(error)?;
+                }
             }
         }
     }

@@ -9,12 +9,12 @@ use crate::browser::api::{self, time_limit};
 use crate::browser::gate::Gate;
 use crate::browser::rules::Method;
 
-/// How long a probe may take, in milliseconds.
-pub const TIME_LIMIT: u32 = 10_000;
-/// How long one may take after which another way is tried.
-const FIRST_LIMIT: u32 = 4_000;
-/// How long a look may take, whatever is tried.
-pub const LOOK_LIMIT: u32 = FIRST_LIMIT + TIME_LIMIT + 1_000;
+/// How long a probe by HEAD may take, in milliseconds: then GET is tried.
+const HEAD_LIMIT: u32 = 4_000;
+/// And one by GET.
+const GET_LIMIT: u32 = 6_000;
+/// How long both may take with what lies between: less than the gate page waits for an answer.
+pub const LOOK_LIMIT: u32 = HEAD_LIMIT + GET_LIMIT + 1_000;
 /// A request failed and no event said why.
 pub const UNTOLD: &str = "the request failed";
 /// What a probe asks for: small, public, and there on most servers. Home Assistant has it.
@@ -36,7 +36,7 @@ pub enum CaptureError {
     /// The server wants a certificate of the visitor's, and our look has none.
     #[error("it asks for a client certificate: {0}")]
     ClientWanted(String),
-    /// It took longer than [`TIME_LIMIT`].
+    /// It took too long.
     #[error("no answer in time")]
     TimedOut,
     /// The user pressed Cancel in the debugger's bar.
@@ -156,7 +156,10 @@ impl Way {
     }
 
     fn limit(self) -> u32 {
-        if self.method == Method::Head { FIRST_LIMIT } else { TIME_LIMIT }
+        match self.method {
+            Method::Head => HEAD_LIMIT,
+            Method::Get => GET_LIMIT,
+        }
     }
 }
 
