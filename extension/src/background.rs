@@ -178,6 +178,15 @@ impl Background {
         })
     }
 
+    /// `downloads.onCreated` and `onChanged`: one began, or the user went on with one.
+    pub fn download_changed(&self) -> Promise {
+        let engine = self.0.clone();
+        promise(async move {
+            engine.set_downloads().await;
+            json!({})
+        })
+    }
+
     /// The network changed.
     pub fn network_changed(&self) -> Promise {
         let engine = self.0.clone();

@@ -6,6 +6,8 @@ pub mod capture;
 #[cfg(feature = "background")]
 pub mod document;
 #[cfg(feature = "background")]
+pub mod downloads;
+#[cfg(feature = "background")]
 pub mod gate;
 #[cfg(feature = "background")]
 pub mod intermediates;

@@ -12,6 +12,7 @@ pub mod check_up;
 pub mod cleaning;
 pub mod confirm;
 pub mod consent;
+pub mod downloads;
 pub mod gate;
 pub mod glance;
 pub mod home;

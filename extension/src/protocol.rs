@@ -193,6 +193,12 @@ pub enum Request {
         /// Which address.
         address: Address,
     },
+    /// Takes the downloads of an address's host off the browser's list that stopped before their
+    /// end. Answered with [`Status`].
+    DiscardDownloads {
+        /// Which address.
+        address: Address,
+    },
     /// Shows that everything works for an address. Answered with [`SelfTest`].
     SelfTest {
         /// Which address.
@@ -239,6 +245,7 @@ impl Request {
             | Self::AskHome { .. }
             | Self::AcceptRisk { .. }
             | Self::Cleaned { .. }
+            | Self::DiscardDownloads { .. }
             | Self::SelfTest { .. } => Audience::Pages,
         }
     }
@@ -287,12 +294,24 @@ pub struct Status {
     pub watch: Option<Box<Watch>>,
     /// What the home itself says; `None` for an address that is not guarded.
     pub home: Option<Box<HomeStatus>>,
+    /// The downloads from its host, while its gate is shut.
+    #[serde(default)]
+    pub downloads: Downloads,
     /// True where somebody else may have stored something under the address's name: after a Danger
     /// or a way past the gate.
     #[serde(default)]
     pub should_clean: bool,
     /// What could not be done, in words for the user.
     pub trouble: Option<Trouble>,
+}
+
+/// Downloads that have not come to their end. Without the permission for them all is 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Downloads {
+    /// So many wait for the gate, and go on by themselves.
+    pub waiting: usize,
+    /// So many others stopped. The browser asks for them past the gate if the user presses "retry".
+    pub stopped: usize,
 }
 
 /// What is known of a home by asking itself, over the local network.
@@ -396,6 +415,9 @@ pub struct Overview {
     /// How this browser shows certificates: `firefox`, `chromium-security-info` or
     /// `chromium-debugger`.
     pub capture: String,
+    /// True where downloads of guarded addresses wait while the gate is shut.
+    #[serde(default)]
+    pub pauses_downloads: bool,
     /// The list of logs: when it was published, if it says so.
     pub log_list_published: Option<Timestamp>,
     /// The table of Home Assistant's advisories: when it was published.

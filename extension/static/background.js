@@ -99,6 +99,14 @@ alarms.onAlarm.addListener(async ({ name, scheduledTime }) => {
 // In Chromium a private window has a background of its own, over the same storage and rules.
 chrome.storage.onChanged.addListener(hand("stored"));
 permissions.onAdded.addListener(hand("permissions_changed"));
+// An optional permission: where it is given while the background is awake, its events are heard from then on.
+const downloaded = hand("download_changed");
+const hearDownloads = () => {
+    chrome.downloads?.onCreated.addListener(downloaded);
+    chrome.downloads?.onChanged.addListener(downloaded);
+};
+hearDownloads();
+permissions.onAdded.addListener(hearDownloads);
 permissions.onRemoved.addListener(hand("permissions_changed"));
 // Wakes the background at the start of the browser; it notices by itself that it is the first time.
 runtime.onStartup.addListener(hand("permissions_changed"));

@@ -4,6 +4,7 @@ const WAIT = 15000;
 const AGAIN = 2500;
 const SOON = 100;
 const PACE = 1000;
+const STAYS = 3000;
 let wanted = bare(location.hash.slice(1));
 const isPost = location.search === "?post";
 const hasBody = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
@@ -41,6 +42,11 @@ async function check() {
   if (answer?.is_open && !isPost && answer.status?.is_guarded !== false) {
     await pace();
     doorlightGoOn(wanted);
+    // A download, or an answer without a page, leaves this one where it is.
+    setTimeout(async () => {
+      document.body.dataset.stayed = "";
+      await import("./page.js");
+    }, STAYS);
     return;
   }
   await hasBody;
@@ -56,7 +62,8 @@ globalThis.doorlightGoOn = async (url) => {
   await hasBody;
   document.getElementById("onward")?.remove();
   const frame = Object.assign(document.createElement("iframe"), { id: "onward", hidden: true, title: "" });
-  frame.setAttribute("sandbox", "allow-scripts allow-top-navigation");
+  // Without the last a browser drops what comes as a download (both, measured).
+  frame.setAttribute("sandbox", "allow-scripts allow-top-navigation allow-downloads");
   frame.src = `onward.html#${url}`;
   document.body.append(frame);
 };

@@ -11,7 +11,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use doorlight::address::Address;
+use doorlight::address::{Address, Host};
 use doorlight::ct::publication::Promises;
 use doorlight::site::SiteRecord;
 use doorlight::site::pins::Pins;
@@ -25,6 +25,7 @@ use futures_util::future::{join, join5};
 use crate::armed::Armed;
 use crate::audits::Audits;
 use crate::check::{self, Judged, MAX_LOOKS};
+use crate::downloads;
 use crate::gate::Gate;
 use crate::home::Occasion;
 use crate::homes::{Asking, Homes, Risk};
@@ -66,6 +67,8 @@ pub struct Parts<P> {
     checks: Flights<Address>,
     /// One after the other: renewals of the list of logs.
     log_list_turn: Turn,
+    /// And what is done about downloads.
+    downloads_turn: Turn,
 }
 
 impl<P> Clone for Engine<P> {
@@ -106,6 +109,7 @@ impl<P: Ports> Engine<P> {
             audits: Audits::new(store.clone()),
             checks: Flights::default(),
             log_list_turn: Turn::default(),
+            downloads_turn: Turn::default(),
             store,
         })))
     }
@@ -287,6 +291,19 @@ impl<P: Ports> Engine<P> {
     /// Sets the gate by what is known: [`crate::gate`].
     pub async fn set_gate(&self) {
         self.gate.apply(self).await;
+        self.set_downloads().await;
+    }
+
+    /// Takes the downloads of a host off the browser's list that stopped before their end.
+    pub async fn discard_downloads(&self, host: &Host) {
+        downloads::discard(&self.store, &self.downloads_turn, host).await;
+    }
+
+    /// Pauses the downloads of what is shut, and lets those go on that were paused here and may.
+    pub async fn set_downloads(&self) {
+        let guarded = self.store.with(|state| state.guarded_hosts(self.store.now()));
+        let is_open = |address: &Address| self.is_open(address);
+        downloads::set(&self.store, &self.downloads_turn, &guarded, is_open).await;
     }
 
     /// Shows the light of every guarded address in its tabs. Done at each start too: a background
@@ -478,6 +495,7 @@ impl<P: Ports> Engine<P> {
                         // What is judged by it may be another. The session is not written: the
                         // other background may be writing its own.
                         self.gate.apply_stored(self).await;
+                        self.set_downloads().await;
                         return self.show_lights().await;
                     }
                 }
@@ -494,7 +512,12 @@ impl<P: Ports> Engine<P> {
         });
         drop(turn);
         // What this background knows better is written again.
-        if is_newer { self.set_gate().await } else { self.gate.apply_stored(self).await }
+        if is_newer {
+            self.set_gate().await;
+        } else {
+            self.gate.apply_stored(self).await;
+            self.set_downloads().await;
+        }
     }
 }
 

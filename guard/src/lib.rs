@@ -15,6 +15,7 @@
 //! | what logs and monitors are asked, and what they found | [`audits`], [`audit`], [`proof`], [`sources`] |
 //! | a newer list of logs | [`log_list`] |
 //! | what the home is asked and said, and when its token may be sent | [`homes`], [`home`] |
+//! | which downloads wait while the gate is shut | [`downloads`] |
 //! | what a flow may ask of a browser | [`ports`] |
 //! | the light in the toolbar | [`light`] |
 //! | what checks are judged by | [`trust_config`] |
@@ -29,6 +30,7 @@ pub mod audits;
 pub mod basis;
 pub mod changes;
 pub mod check;
+pub mod downloads;
 pub mod engine;
 pub mod gate;
 pub mod home;

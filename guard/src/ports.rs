@@ -229,10 +229,55 @@ pub trait Browser {
     async fn set_gate_alarm(&self, at: Option<Timestamp>) -> Result<(), Refused>;
 }
 
-/// All that the engine needs of a browser.
-pub trait Ports: Clock + Spawn + Probe + Network + Storage + HomeLine + Browser + 'static {}
+/// A download that has not come to its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Download {
+    /// The browser's number of it, for now.
+    pub id: i64,
+    /// Where it would be asked for again.
+    pub address: Address,
+    /// False without encryption.
+    pub is_tls: bool,
+    /// When it began, as the browser writes it: to the millisecond, and the same after a restart.
+    pub started: String,
+    /// True where bytes arrive.
+    pub is_running: bool,
+    /// True where it could go on from where it is.
+    pub can_resume: bool,
+}
 
-impl<T: Clock + Spawn + Probe + Network + Storage + HomeLine + Browser + 'static> Ports for T {}
+/// The browser's downloads. Calls that it refuses change nothing.
+#[allow(async_fn_in_trait, reason = "one thread")]
+pub trait Downloads {
+    /// True where the user gave permission for it.
+    fn sees_downloads(&self) -> bool;
+
+    /// Those that run or are paused, of those that would be asked for over the web again.
+    async fn downloads(&self) -> Vec<Download>;
+
+    /// Of the newest, those that stopped before their end without being paused.
+    async fn broken_downloads(&self) -> Vec<Download>;
+
+    /// Pauses one that runs.
+    async fn pause_download(&self, id: i64);
+
+    /// Goes on with one. False if the browser refused.
+    async fn resume_download(&self, id: i64) -> bool;
+
+    /// Takes one that does not run off the browser's list, and what was loaded of it with it.
+    async fn discard_download(&self, id: i64);
+}
+
+/// All that the engine needs of a browser.
+pub trait Ports:
+    Clock + Spawn + Probe + Network + Storage + HomeLine + Downloads + Browser + 'static
+{
+}
+
+impl<T: Clock + Spawn + Probe + Network + Storage + HomeLine + Downloads + Browser + 'static> Ports
+    for T
+{
+}
 
 /// What is known, as the gate needs it. Read between two effects, never held over one.
 pub trait Known {

@@ -16,6 +16,7 @@
 //! | `kept_aside` | values that could not be read, as they were |
 //! | `standings` (session) | an [`AddressState`](crate::session::AddressState) for each address |
 //! | `placed` (session) | the hosts whose gate was set, each with whether all of it is there |
+//! | `paused_downloads` | which downloads wait for their gate ([`crate::downloads`]) |
 //! | `pins_written` | which write of `pins` that is ([`Write`]) |
 //! | `written` (both) | who wrote last, so that a second background notices |
 //!

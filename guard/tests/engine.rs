@@ -110,6 +110,8 @@ fn judge(world: &World, has_ended: bool) {
     let [one, two] = addresses();
     assert!(world.rules.contains(&one), "{:#?}", world.log);
     assert!(!world.rules.contains(&two), "a key that nobody knows\n{:#?}", world.log);
+    let running: Vec<_> = world.downloads.iter().map(|one| one.is_running).collect();
+    assert_eq!(running, [true, false, false], "{:#?}", world.log);
     // More often only where the background ended before it had written that down, and then under
     // the same name.
     assert!(

@@ -55,7 +55,7 @@ function trust(database, lab) {
  * Host permissions are given from a click, and headless browsers show no prompt for it. So the copy of the extension that is tested here has the lab's
  * host from the start, by one key more in its manifest, and those of `hosts`. The prompt itself is answered in `permission.test.mjs`.
  */
-function prepared(kind, lab, folder, { isStock, hasWatch, hasCookies = true, hosts = [] }) {
+function prepared(kind, lab, folder, { isStock, hasWatch, hasCookies = true, mayDownload, hosts = [] }) {
     const extension = join(folder, "extension");
     cpSync(join(process.env.DOORLIGHT_EXTENSION, kind), extension, { recursive: true });
     const manifest = JSON.parse(readFileSync(join(extension, "manifest.json"), "utf8"));
@@ -64,6 +64,7 @@ function prepared(kind, lab, folder, { isStock, hasWatch, hasCookies = true, hos
     if (!isStock) manifest.host_permissions = [lab.host, ...hosts].flatMap(patterns);
     // The same goes for the permission over cookies, which is asked for with the address.
     if (kind === "chromium" && !isStock && hasCookies) manifest.permissions.push("contentSettings");
+    if (mayDownload) manifest.permissions.push("downloads");
     if (hasWatch) {
         manifest.host_permissions.push("http://127.0.0.1/*", "https://127.0.0.1/*");
         manifest.permissions.push("notifications");
@@ -76,10 +77,16 @@ function prepared(kind, lab, folder, { isStock, hasWatch, hasCookies = true, hos
 function furnish(kind, lab, folder, options) {
     const extension = prepared(kind, lab, folder, options);
     trust(join(folder, kind === "chromium" ? "home/.pki/nssdb" : "profile"), lab);
-    if (kind === "chromium" && options.isLoaded) {
-        // An unpacked extension that reloads itself is back only in developer mode.
+    if (kind === "chromium" && (options.isLoaded || options.saved)) {
         mkdirSync(join(folder, "profile/Default"), { recursive: true });
-        const preferences = { extensions: { ui: { developer_mode: true } } };
+        const preferences = {
+            // An unpacked extension that reloads itself is back only in developer mode.
+            ...(options.isLoaded && { extensions: { ui: { developer_mode: true } } }),
+            ...(options.saved && {
+                download: { default_directory: options.saved, prompt_for_download: false },
+                profile: { default_content_setting_values: { automatic_downloads: 1 } },
+            }),
+        };
         writeFileSync(join(folder, "profile/Default/Preferences"), JSON.stringify(preferences));
     }
     if (kind === "firefox" && options.isInstalled) {

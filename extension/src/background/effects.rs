@@ -1,5 +1,6 @@
 //! The ports of the guard engine, in a browser.
 
+use core::pin::pin;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
@@ -13,8 +14,10 @@ use doorlight_guard::audits::{PERIOD, issuer_of};
 use doorlight_guard::light::Light;
 use doorlight_guard::pattern;
 use doorlight_guard::ports::{
-    Area, Browser, Captured, Clock, HomeLine, Notification, Probe, Refused, Spawn, Storage, Unseen,
+    Area, Browser, Captured, Clock, Download, Downloads, HomeLine, Notification, Probe, Refused,
+    Spawn, Storage, Unseen,
 };
+use futures_util::future::{Either, select};
 use futures_util::{SinkExt, StreamExt};
 use gloo_net::websocket::Message;
 use gloo_net::websocket::futures::WebSocket;
@@ -22,9 +25,10 @@ use gloo_timers::future::TimeoutFuture;
 use serde_json::{Value, json};
 use wasm_bindgen_futures::spawn_local;
 
-use crate::browser::api;
+use crate::browser::api::{self, DownloadChange};
 use crate::browser::capture::{self, probe::CaptureError};
 use crate::browser::document;
+use crate::browser::downloads;
 use crate::browser::gate::{self, Gate};
 use crate::browser::intermediates;
 use crate::browser::network::Network;
@@ -38,6 +42,9 @@ pub const AUDIT: &str = "audit";
 const FIRST_AUDIT: Duration = Duration::from_secs(120);
 /// Where it is kept whether this Chromium has `securityInfo`.
 const SECURITY_INFO: &str = "has_security_info";
+
+/// How long a browser takes to refuse to go on with a download, in milliseconds.
+const REFUSES_WITHIN: u32 = 50;
 
 /// A browser.
 #[derive(Debug)]
@@ -142,6 +149,38 @@ impl HomeLine for Effects {
 
     async fn say(&self, line: &mut WebSocket, text: String) -> Option<()> {
         line.send(Message::Text(text)).await.ok()
+    }
+}
+
+impl Downloads for Effects {
+    fn sees_downloads(&self) -> bool {
+        api::has("downloads.search")
+    }
+
+    async fn downloads(&self) -> Vec<Download> {
+        downloads::unfinished().await
+    }
+
+    async fn broken_downloads(&self) -> Vec<Download> {
+        downloads::broken().await
+    }
+
+    async fn pause_download(&self, id: i64) {
+        let _ = api::change_download(DownloadChange::Pause, id).await;
+    }
+
+    async fn resume_download(&self, id: i64) -> bool {
+        // Firefox answers when all has arrived, or at once where it refuses.
+        let resumed = pin!(api::change_download(DownloadChange::Resume, id));
+        match select(resumed, TimeoutFuture::new(REFUSES_WITHIN)).await {
+            Either::Left((answer, _)) => answer.is_ok(),
+            Either::Right(_) => true,
+        }
+    }
+
+    async fn discard_download(&self, id: i64) {
+        let _ = api::change_download(DownloadChange::Cancel, id).await;
+        let _ = api::change_download(DownloadChange::Erase, id).await;
     }
 }
 

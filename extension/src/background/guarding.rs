@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use doorlight::address::{Address, Host};
 use doorlight::time::Timestamp;
 use doorlight_browser::now;
+use doorlight_guard::downloads;
 use doorlight_guard::gate::LEAD;
 use doorlight_guard::ports::{Known as _, Refused};
 use futures_util::future::join_all;
@@ -101,13 +102,16 @@ fn stays_open(engine: &Engine, address: &Address) -> bool {
     engine.way(address).is_open() && end.is_some_and(|end| now().plus(LEAD) < end)
 }
 
-/// Shuts the gate of what counts no longer, and checks it again where it is open in tabs.
+/// Shuts the gate of what counts no longer, and checks it again where a tab shows it or a download
+/// comes from it.
 pub async fn renew(engine: &Engine) {
+    // In Firefox one that was just paused is for a moment neither running nor paused.
+    let loading = downloads::in_use(&engine.store).await;
     engine.set_gate().await;
     let mut ending = Vec::new();
     for address in engine.guarded() {
-        let tabs = tabs::of(&address).await;
-        if !tabs.is_empty() && !stays_open(engine, &address) {
+        let is_used = loading.contains(&address) || !tabs::of(&address).await.is_empty();
+        if is_used && !stays_open(engine, &address) {
             ending.push(address);
         }
     }

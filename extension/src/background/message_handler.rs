@@ -24,13 +24,16 @@ use crate::browser::gate;
 use crate::browser::tabs;
 use crate::browser::url::{address_of, without_user};
 use crate::protocol::{
-    Exported, Overview, Passage, Preview, PreviewSite, Request, SelfTest, SelfTestStep, Status,
+    Downloads, Exported, Overview, Passage, Preview, PreviewSite, Request, SelfTest, SelfTestStep,
+    Status,
 };
 use doorlight_guard::check::{asks_for_key, examine, observed_last};
+use doorlight_guard::downloads;
 use doorlight_guard::home::Occasion;
 use doorlight_guard::journal::Event;
 use doorlight_guard::light::Light;
 use doorlight_guard::log_list;
+use doorlight_guard::ports::Downloads as _;
 use doorlight_guard::session::opens;
 use doorlight_guard::settings::{Consent, Settings};
 use doorlight_guard::state::State;
@@ -140,6 +143,10 @@ pub async fn answer(engine: &Engine, message: &str, sender: &Sender) -> String {
                 .await;
             let trouble = changed.err().map(|error| not_stored(&error));
             json(status(engine, &address, trouble).await)
+        }
+        Request::DiscardDownloads { address } => {
+            engine.discard_downloads(&address.host).await;
+            json(status(engine, &address, None).await)
         }
         Request::SelfTest { address } => json(self_test(engine, &address).await),
     }
@@ -288,6 +295,7 @@ fn no_address(engine: &Engine) -> Status {
         record: None,
         watch: None,
         home: None,
+        downloads: Downloads::default(),
         should_clean: false,
         trouble: engine.store.with(|state| state.not_stored.clone()),
     }
@@ -341,7 +349,10 @@ async fn status(engine: &Engine, address: &Address, trouble: Option<Trouble>) ->
 async fn standing(engine: &Engine, address: &Address, trouble: Option<Trouble>) -> Status {
     let has_permission = guarding::may_guard(engine, &address.host).await;
     // A background that has just begun has not set its gate yet.
-    engine.passes(address).await;
+    let (waiting, stopped) = match engine.passes(address).await {
+        true => (0, 0),
+        false => downloads::count(&engine.store, &address.host).await,
+    };
     let at = now();
     engine.store.with(|state| {
         let known = state.address(address);
@@ -363,6 +374,7 @@ async fn standing(engine: &Engine, address: &Address, trouble: Option<Trouble>) 
             record: state.record(address).cloned(),
             watch: None,
             home: None,
+            downloads: Downloads { waiting, stopped },
             should_clean: state.kept.settings.unclean.contains(address),
             trouble: trouble
                 .or_else(|| state.not_stored.clone())
@@ -398,6 +410,7 @@ async fn overview(engine: &Engine, trouble: Option<Trouble>) -> Overview {
                 .or_else(|| state.trust.trouble.clone())
                 .or_else(|| state.log_list_trouble.clone()),
             capture: engine.ports().capture.capture_name().into(),
+            pauses_downloads: engine.ports().sees_downloads(),
             log_list_published: state
                 .trust
                 .log_lists

@@ -368,6 +368,36 @@ pub async fn clear_cookie_settings() -> Result<(), Refused> {
     call("contentSettings.cookies.clear", &[json!({})]).await.map(drop)
 }
 
+/// The downloads that fit a query.
+pub async fn downloads(query: Value) -> Vec<Value> {
+    let found = call("downloads.search", &[query]).await.unwrap_or_default();
+    found.as_array().cloned().unwrap_or_default()
+}
+
+/// Pauses, goes on with, cancels or erases a download.
+pub async fn change_download(change: DownloadChange, id: i64) -> Result<(), Refused> {
+    let (path, which) = match change {
+        DownloadChange::Pause => ("downloads.pause", json!(id)),
+        DownloadChange::Resume => ("downloads.resume", json!(id)),
+        DownloadChange::Cancel => ("downloads.cancel", json!(id)),
+        DownloadChange::Erase => ("downloads.erase", json!({ "id": id })),
+    };
+    call(path, &[which]).await.map(drop)
+}
+
+/// What can be done with a download.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DownloadChange {
+    /// Waits.
+    Pause,
+    /// Goes on.
+    Resume,
+    /// Ends, and what was loaded of it goes.
+    Cancel,
+    /// Goes from the browser's list.
+    Erase,
+}
+
 /// What Firefox knows of the connection that carried a response. `rawDER` makes it slower.
 pub async fn security_info(request: &str, with_chain: bool) -> Result<Value, Refused> {
     let options = json!({"certificateChain": with_chain, "rawDER": with_chain});

@@ -214,6 +214,7 @@ pub(crate) mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Downloads;
     use doorlight_guard::light::Light;
 
     fn site(address: &str, consent: Consent) -> Status {
@@ -230,6 +231,7 @@ mod tests {
             record: None,
             home: None,
             watch: Some(Box::new(Watch { consent, ..samples::watch(address) })),
+            downloads: Downloads::default(),
             should_clean: false,
             trouble: None,
         }

@@ -3,10 +3,12 @@
 //! The address that is wanted stands behind the `#`. `gate.js` has asked for passage already and
 //! has left the answer on the page's body; where all is well this code never runs.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use doorlight::address::Address;
 use doorlight::verdict::report::Report;
+use gloo_timers::future::TimeoutFuture;
 
 use crate::protocol::{Exported, Passage, Request, Status};
 use doorlight_guard::light::Light;
@@ -16,9 +18,12 @@ use super::button::{Look, button, row};
 use super::confirm::Then;
 use super::dom::{Part, body, by_id, folded, paragraph, part, title};
 use super::{
-    browser, certificate, check_up, cleaning, clock, confirm, findings, past, permission, place,
-    reason, said, sign, words,
+    browser, certificate, check_up, cleaning, clock, confirm, downloads, findings, past,
+    permission, place, reason, said, sign, words,
 };
+
+/// How long a page that was let go on has to leave, in milliseconds.
+const STAYS: u32 = 3_000;
 
 /// What is wanted, and how it came here.
 #[derive(Clone, Debug)]
@@ -27,15 +32,24 @@ struct Gate {
     wanted: Rc<str>,
     /// True where a form was sent there.
     is_post: bool,
+    /// How often passage was asked for: what comes late says nothing about what is shown by then.
+    asked: Rc<Cell<u32>>,
 }
 
 /// Shows the page.
 pub async fn show() {
-    let gate = Gate { wanted: place::fragment().into(), is_post: place::query() == "post" };
+    let gate = Gate {
+        wanted: place::fragment().into(),
+        is_post: place::query() == "post",
+        asked: Rc::default(),
+    };
     let is_plain = gate.wanted.starts_with("http://");
     if !is_plain && !gate.wanted.starts_with("https://") {
         let text = vec![paragraph(&words::word("nowhere_text")), row([leave_button()])];
         return gate.fill(Light::NotGuarded, &words::word("nowhere_title"), text);
+    }
+    if body().get("data-stayed").is_some() {
+        return gate.show_stayed();
     }
     let answer =
         body().get("data-answer").and_then(|json| serde_json::from_str::<Passage>(&json).ok());
@@ -56,14 +70,27 @@ impl Gate {
 
     /// Goes through where the gate is open, else says why not.
     fn take(&self, passage: Passage) {
+        self.asked.set(self.asked.get().wrapping_add(1));
         match passage.status {
             Some(status) if self.wanted.starts_with("http://") => self.show_plain(&status),
             Some(status) if !status.is_guarded => self.show_not_guarded(&status),
-            _ if passage.is_open && !self.is_post => place::go_on(&self.wanted),
-            _ if passage.is_open => self.show_open(),
+            _ if passage.is_open && !self.is_post => self.go_on(),
+            _ if passage.is_open => self.show_form(),
             Some(status) => self.show_shut(&status),
             None => self.show_unanswered(),
         }
+    }
+
+    /// Goes on; whoever is still here after that was sent a file, or nothing to show.
+    fn go_on(&self) {
+        place::go_on(&self.wanted);
+        let (gate, asked) = (self.clone(), self.asked.get());
+        wasm_bindgen_futures::spawn_local(async move {
+            TimeoutFuture::new(STAYS).await;
+            if gate.asked.get() == asked {
+                gate.show_stayed();
+            }
+        });
     }
 
     /// What happens after the user did something: the gate is asked again, and it is said what went
@@ -109,6 +136,7 @@ impl Gate {
             ),
         );
         parts.push(row([leave_button(), self.again_button(address, Look::Plain)]));
+        parts.extend(downloads::note(address, status.downloads, &self.then()));
         parts.push(self.evidence(address, report));
         if reason::is_only_the_key(report) {
             parts.push(confirm::set_up_anew(address, &self.then()));
@@ -132,6 +160,7 @@ impl Gate {
         parts.extend(reason::advice(report));
         parts.push(part("p").child(check_up::link(address, "home_title")));
         parts.push(row([leave_button(), self.again_button(address, Look::Plain)]));
+        parts.extend(downloads::note(address, status.downloads, &self.then()));
         parts.push(self.evidence(address, report));
         parts.extend(
             status.home.as_deref().and_then(|home| check_up::blocked(address, home, &self.then())),
@@ -152,6 +181,7 @@ impl Gate {
         parts.push(part("h2").text(&words::word("attention_ways")));
         parts.push(confirm::ways(address, Some(report), &self.then()));
         parts.push(row([self.again_button(address, Look::Plain), leave_button_plain()]));
+        parts.extend(downloads::note(address, status.downloads, &self.then()));
         parts.push(self.evidence(address, report));
         parts.push(past::way_past(address, sha256_of(status), &self.then()));
         self.fill(Light::Attention, &why.title, parts);
@@ -163,6 +193,7 @@ impl Gate {
         parts.push(paragraph(&why.text).class("lead"));
         parts.extend(status.report.as_ref().and_then(reason::advice));
         parts.push(row([self.again_button(address, Look::First), leave_button_plain()]));
+        parts.extend(downloads::note(address, status.downloads, &self.then()));
         parts.extend(status.report.as_ref().map(|report| self.evidence(address, report)));
         parts.push(past::way_past(address, sha256_of(status), &self.then()));
         self.fill(Light::Unchecked, &why.title, parts);
@@ -240,19 +271,44 @@ impl Gate {
         })
     }
 
-    /// All is well, and a form was sent: only the user can fill it in again.
-    fn show_open(&self) {
-        let wanted = Rc::clone(&self.wanted);
-        let open = button(&words::word("post_button"), Look::First, move || {
-            // The URL is the other site's choice.
-            place::go_on(&wanted);
-            async {}
-        });
+    /// All was well, and a form was sent: only the user can fill it in again. How it stands by now
+    /// is asked when they do, so there is no light here.
+    fn show_form(&self) {
         let parts = vec![
             paragraph(&words::word("post_text")).class("lead"),
-            row([open, leave_button_plain()]),
+            row([self.open_button("post_button"), leave_button_plain()]),
         ];
-        self.fill(Light::Trusted, &words::word("post_title"), parts);
+        self.fill(None, &words::word("post_title"), parts);
+    }
+
+    /// The tab was let go on and is still here: a download, an answer without a page, or a home
+    /// that takes its time. No light here either: it would grow old.
+    fn show_stayed(&self) {
+        let host = place::host_of(&self.wanted);
+        let start = format!("https://{host}/");
+        let mut buttons = vec![self.open_button("stayed_again")];
+        if *self.wanted != *start {
+            buttons.push(button(&words::word("stayed_start"), Look::Plain, move || {
+                place::want(&start);
+                async {}
+            }));
+        }
+        buttons.push(leave_button_plain());
+        let parts = vec![
+            paragraph(&words::word("stayed_text")).class("lead"),
+            paragraph(&words::word("stayed_wait")),
+            row(buttons),
+        ];
+        self.fill(None, &words::word("stayed_title"), parts);
+    }
+
+    /// Asks for passage once more, and goes on by GET.
+    fn open_button(&self, name: &str) -> Part {
+        let gate = Self { is_post: false, ..self.clone() };
+        button(&words::word(name), Look::First, move || {
+            let gate = gate.clone();
+            async move { gate.enter().await }
+        })
     }
 
     /// What has to be said before everything else.
@@ -303,17 +359,19 @@ impl Gate {
         })
     }
 
-    fn fill(&self, light: Light, name: &str, parts: Vec<Part>) {
+    fn fill(&self, light: impl Into<Option<Light>>, name: &str, parts: Vec<Part>) {
+        let light = light.into().map(Light::as_str);
         let heading = part("h1").attr("tabindex", "-1").text(name);
-        let mut head = part("div").class("head").child(sign::picture(light.as_str()));
         let host = place::host_of(&self.wanted);
-        let words_of_light = part("p")
-            .class("whose")
-            .child(part("strong").class("light-word").text(&sign::word(light.as_str())))
-            .child(part("bdi").class("host").text(&host));
-        head = head.child(part("div").child(words_of_light).child(heading.clone()));
+        let word = light.map(|light| part("strong").class("light-word").text(&sign::word(light)));
+        let whose =
+            part("p").class("whose").children(word).child(part("bdi").class("host").text(&host));
+        let head = part("div")
+            .class("head")
+            .child(sign::picture(light.unwrap_or("doorlight")))
+            .child(part("div").child(whose).child(heading.clone()));
         let page = by_id("page");
-        page.set("class", &format!("gate {}", light.as_str()));
+        page.set("class", &format!("gate {}", light.unwrap_or_default()));
         page.fill(core::iter::once(head).chain(parts));
         title(&format!("{name} · {host}"));
         said::say("");

@@ -14,8 +14,8 @@ use super::dom::{self, Part, by_id, folded, paragraph, part};
 use super::field::field;
 use super::import::import;
 use super::{
-    browser, certificate, check_up, cleaning, clock, file, gate, permission, place, said, sign,
-    sources, watch, words,
+    browser, certificate, check_up, cleaning, clock, downloads, file, gate, permission, place,
+    said, sign, sources, watch, words,
 };
 
 /// The most entries of the journal that are shown.
@@ -141,6 +141,7 @@ fn site(address: &Address, status: &Status) -> Part {
     if status.should_clean {
         whole = whole.child(cleaning::note(address, &then(&id)));
     }
+    whole = whole.children(downloads::note(address, status.downloads, &then(&id)));
     if !status.has_permission {
         whole = whole
             .child(paragraph(&words::word("site_no_permission")).class("note"))
@@ -336,6 +337,7 @@ fn settings(now: &Settings, overview: &Overview) -> Part {
     section("settings", "settings_title")
         .child(reuse(now))
         .child(strictness(now))
+        .child(downloads::switch(overview))
         .children(sources::cards(now, overview, &storing()))
         .child(own_roots(now))
         .child(own_log_list(now, overview))

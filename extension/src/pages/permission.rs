@@ -29,6 +29,23 @@ pub fn ask_for_place(place: &LocalAddress) -> impl Future<Output = Result<bool, 
     browser::request_permissions(&browser::value(&serde_json::json!({ "origins": origins })))
 }
 
+fn for_downloads() -> JsValue {
+    browser::value(&serde_json::json!({ "permissions": ["downloads"] }))
+}
+
+/// Asks to pause downloads. Has to be called inside a click.
+pub fn ask_for_downloads() -> impl Future<Output = Result<bool, JsValue>> + use<> {
+    browser::request_permissions(&for_downloads())
+}
+
+/// Gives that back.
+///
+/// # Errors
+/// What the browser says.
+pub async fn give_downloads_back() -> Result<(), JsValue> {
+    browser::remove_permissions(&for_downloads()).await
+}
+
 /// Asks to clear what sites have stored. Has to be called inside a click.
 pub fn ask_to_clear() -> impl Future<Output = Result<bool, JsValue>> + use<> {
     browser::request_permissions(&browser::value(

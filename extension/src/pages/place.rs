@@ -40,6 +40,13 @@ pub fn go_on(url: &str) {
     }
 }
 
+/// Takes the gate page to another address: it loads afresh then (`static/gate.js`).
+pub fn want(url: &str) {
+    if let Some(location) = location() {
+        let _ = location.set_hash(url);
+    }
+}
+
 /// Loads this page afresh.
 pub fn reload() {
     if let Some(location) = location() {

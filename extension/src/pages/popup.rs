@@ -14,8 +14,8 @@ use super::button::{Look, button, row};
 use super::confirm::Then;
 use super::dom::{Part, by_id, folded, paragraph, part};
 use super::{
-    browser, certificate, check_up, cleaning, clock, findings, gate, glance, reason, said, sign,
-    words,
+    browser, certificate, check_up, cleaning, clock, downloads, findings, gate, glance, reason,
+    said, sign, words,
 };
 
 /// Shows the page.
@@ -58,6 +58,9 @@ fn fill_guarded(address: &Address, status: &Status) {
     if let Some(trouble) = &status.trouble {
         parts.push(paragraph(&trouble_in_words(trouble)).class("note"));
     }
+    let url_of_downloads = format!("https://{address}/");
+    let then: Then = Rc::new(move |status| fill(&url_of_downloads, &status));
+    parts.extend(downloads::note(address, status.downloads, &then));
     // While somebody may still be in between there is no point in it.
     if status.should_clean && !matches!(status.light, Light::Danger | Light::Exception) {
         let url = format!("https://{address}/");

@@ -33,8 +33,8 @@ use doorlight_guard::engine::Engine;
 use doorlight_guard::home::{HomeState, TokenState};
 use doorlight_guard::light::Light;
 use doorlight_guard::ports::{
-    Area, Browser, Captured, Clock, HomeLine, Network, Notification, Probe, Refused, Spawn,
-    Storage, Unseen,
+    Area, Browser, Captured, Clock, Download, Downloads, HomeLine, Network, Notification, Probe,
+    Refused, Spawn, Storage, Unseen,
 };
 use doorlight_guard::session::{Session, opens};
 use doorlight_guard::settings::{Consent, Settings};
@@ -133,6 +133,9 @@ pub struct World {
     pub told: Vec<String>,
     /// How often the token was sent.
     pub sent: u32,
+    /// Downloads that have not come to their end: one from each address that runs, and one from the
+    /// first that the user paused.
+    pub downloads: Vec<Download>,
     /// An issuance of somebody else's, as the monitor tells of it.
     pub issuance: Option<Value>,
     pub log: Vec<String>,
@@ -167,6 +170,18 @@ impl World {
         Self {
             local: object(local),
             session: object(session),
+            downloads: [(&one, true), (&two, true), (&one, false)]
+                .into_iter()
+                .zip(0..)
+                .map(|((address, is_running), id)| Download {
+                    id,
+                    address: address.clone(),
+                    is_tls: true,
+                    started: format!("2026-11-30T18:00:00.{id:03}Z"),
+                    is_running,
+                    can_resume: true,
+                })
+                .collect(),
             rules: BTreeSet::new(),
             alarms: [Alarm::default(); 2],
             now: material.now,
@@ -702,6 +717,71 @@ impl HomeLine for Ports {
             .await?;
         line.replies.push(reply.to_string());
         Some(())
+    }
+}
+
+impl Downloads for Ports {
+    fn sees_downloads(&self) -> bool {
+        true
+    }
+
+    async fn downloads(&self) -> Vec<Download> {
+        // A private window has its own, and here it has none.
+        let is_first = self.0.number == 0;
+        self.0
+            .effect("downloads".into(), |world| {
+                world.downloads.iter().filter(|_| is_first).cloned().collect()
+            })
+            .await
+    }
+
+    async fn broken_downloads(&self) -> Vec<Download> {
+        Vec::new()
+    }
+
+    async fn pause_download(&self, id: i64) {
+        self.0
+            .effect(format!("pause {id}"), |world| {
+                let one = world.downloads.iter_mut().find(|one| one.id == id).unwrap();
+                one.is_running = false;
+                let known: Vec<Value> =
+                    world.local.get("paused_downloads").map_or_else(Vec::new, |known| {
+                        serde_json::from_str(known.as_str().unwrap()).unwrap()
+                    });
+                let is_known = known.iter().any(|known| known["started"] == one.started);
+                assert!(
+                    is_known || self.0.refuses > 0,
+                    "paused, and nobody remembers it\n{:#?}",
+                    world.log
+                );
+            })
+            .await;
+    }
+
+    async fn resume_download(&self, id: i64) -> bool {
+        {
+            let world = self.0.world.borrow();
+            let one = world.downloads.iter().find(|one| one.id == id).unwrap();
+            assert!(
+                // A write that fails, or another background, shuts the gate of a check that is
+                // good here.
+                world.rules.contains(&one.address) || self.0.refuses > 0 || world.is_shared,
+                "goes on behind a gate that is shut\n{:#?}",
+                world.log
+            );
+        }
+        self.0
+            .effect(format!("resume {id}"), |world| {
+                world.downloads.iter_mut().find(|one| one.id == id).unwrap().is_running = true;
+            })
+            .await;
+        true
+    }
+
+    async fn discard_download(&self, id: i64) {
+        self.0
+            .effect(format!("discard {id}"), |world| world.downloads.retain(|one| one.id != id))
+            .await;
     }
 }
 
