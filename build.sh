@@ -12,12 +12,13 @@ usage() {
 ./build.sh run https://HOST     judge a real address
 ./build.sh run www              serve the web page on this machine, and print its address
 ./build.sh run ARGUMENTS…       run the command line
-./build.sh test                 everything that has to be green: format, lints, licences, tests, wasm and its size, both browsers
+./build.sh test [home]          everything that has to be green: format, lints, licences, tests, wasm and its size, both browsers; with "home" a real Home Assistant, too
 ./build.sh test-browsers        the browser tests alone
 ./build.sh test-home            against a real Home Assistant, which is installed for it (Python 3.13; half a gigabyte, once)
 ./build.sh package              both packages of the extension and the web page, in target/package
 ./build.sh bench                speed and size, as ratios against pkijs, OpenSSL and a browser without the extension
 ./build.sh races [ROUNDS]       a tab that leaves the home for a look-alike at eleven moments, thirty times each
+./build.sh battery              every way of asking, whoever asks, in every state of a shut gate: writes the tables of docs/threat-model.md
 ./build.sh starts [COUNT]       starts and crashes of each browser on the home's address: what slips before the rules hold
 ./build.sh soak [MINUTES]       a long day in each browser, thirty minutes each
 ./build.sh screenshots          every page in every state, in target/pictures; those that the README shows go to docs/images
@@ -121,15 +122,16 @@ run() {
     esac
 }
 
-# One file after the other: two at once would wait for each other. What hangs ends after half an hour, and nothing that a failed test left open keeps the run from
-# ending. Prints node's counts of passed and failed.
+# node_test COUNT FILE…: so many files at once. What hangs ends after half an hour, and nothing that a failed test left open keeps the run from ending. Prints node's
+# counts of passed and failed.
 node_test() {
-    node --test --test-concurrency=1 --test-timeout=1800000 --test-force-exit --test-reporter=spec "$@"
+    node --test --test-concurrency="$1" --test-timeout=1800000 --test-force-exit --test-reporter=spec "${@:2}"
 }
 
+# Two files at once: each waits for its browser most of the time, and none measures it.
 test_browsers() {
     say "real browsers: $(chromium --version 2>/dev/null), $(firefox-esr --version 2>/dev/null)"
-    node_test tests/browser/*.test.mjs
+    node_test 2 tests/browser/*.test.mjs
 }
 
 # With a real Home Assistant: what it answers is what was written down of it, and what is tested with the lab's double elsewhere holds with it too.
@@ -138,7 +140,7 @@ test_home() {
     DOORLIGHT_HOME_ASSISTANT=$(tests/home/install)
     export DOORLIGHT_HOME_ASSISTANT
     tests/home/record --check
-    DOORLIGHT_REAL_HOME=1 node_test tests/home/*.test.mjs tests/browser/home_assistant.test.mjs
+    DOORLIGHT_REAL_HOME=1 node_test 1 tests/home/*.test.mjs tests/browser/home_assistant.test.mjs
     say "all green with Home Assistant $("$DOORLIGHT_HOME_ASSISTANT" --version)"
 }
 
@@ -283,12 +285,15 @@ command=${1:-help}
 (($# == 0)) || shift
 case $command in
     run) run "$@" ;;
-    test) test_all ;;
+    test)
+        test_all
+        [[ ${1-} != home ]] || test_home ;;
     test-browsers) build_for_browsers; build_command_line; test_browsers ;;
     test-home) build_for_browsers; test_home ;;
     package) package ;;
     soak) build_for_browsers; for browser in chromium firefox; do node tests/browser/soak.mjs "${1:-30}" "$browser"; done ;;
     races) build_for_browsers; node tests/browser/races.mjs "${1:-30}" ;;
+    battery) build_for_browsers; DOORLIGHT_WRITE_BATTERY=1 node_test 1 tests/browser/battery.test.mjs ;;
     starts)
         build_for_browsers
         for browser in chromium firefox; do
