@@ -1,5 +1,6 @@
 //! Certificates (RFC 5280): what is accepted as one, who vouches for whom, and by which signature.
 
+pub mod bundle;
 pub mod certificate;
 pub mod chain;
 pub mod fingerprint;
@@ -9,3 +10,4 @@ pub mod signature;
 
 pub(crate) mod name;
 pub(crate) mod path;
+pub(crate) mod pkcs7;

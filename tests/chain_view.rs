@@ -15,7 +15,7 @@ use doorlight::time::Timestamp;
 use doorlight::verdict::chain_view::{ChainView, Link, Role};
 use doorlight::verdict::evidence::{Check, Outcome};
 use doorlight::verdict::examination::Site;
-use doorlight::x509::certificate;
+use doorlight::x509::bundle;
 use doorlight::x509::chain::Chain;
 use doorlight::x509::roots::Roots;
 use doorlight_lab::authority::pem;
@@ -36,8 +36,7 @@ fn the_lab_stands_as_it_was_built() {
     let world = World { roots, log_lists: LogLists::new(vec![list]) };
     let at = timestamp(lab.now);
     let chain_view = |chain: &[Vec<u8>]| {
-        let chain =
-            Chain::from_bundle(&certificate::split(pem(chain).as_bytes()).unwrap()).unwrap();
+        let chain = Chain::from_bundle(&bundle::split(pem(chain).as_bytes()).unwrap()).unwrap();
         world.conclude(chain, HOST, at, Site::Unknown).chain_view
     };
     let scenarios = lab.scenarios();
@@ -115,7 +114,7 @@ fn the_picture_never_says_more_than_the_path() {
     let world = World { roots, log_lists: LogLists::new(vec![list]) };
     let further = lab.further_scenarios("http://issuer.test/issuer.cer");
     for scenario in lab.scenarios().iter().chain(&further) {
-        let ders = certificate::split(pem(&scenario.chain).as_bytes()).unwrap();
+        let ders = bundle::split(pem(&scenario.chain).as_bytes()).unwrap();
         if let Ok(chain) = Chain::presented(&ders) {
             check(&world, chain, HOST, timestamp(lab.now));
             count += 1;

@@ -18,6 +18,7 @@ use doorlight::site::pins::Pins;
 use doorlight::verdict::evidence::{Check, Outcome};
 use doorlight::verdict::examination::Site;
 use doorlight::verdict::report::Report;
+use doorlight::x509::bundle;
 use doorlight::x509::certificate::{self, Certificate, MAX_CERTIFICATES, ReadError};
 use doorlight::x509::chain::Chain;
 use doorlight_lab::authority::{KeyShape, Order, Scts, key, pem};
@@ -39,17 +40,17 @@ fn soon<T>(what: &str, run: impl FnOnce() -> T) -> T {
 fn ten_megabytes_of_junk() {
     let mut junk: Vec<u8> =
         (0..10_000_000u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
-    assert_eq!(soon("junk", || certificate::split(&junk)), Err(ReadError::InputTooLarge));
+    assert_eq!(soon("junk", || bundle::split(&junk)), Err(ReadError::InputTooLarge));
     junk.truncate(certificate::MAX_INPUT);
-    assert!(soon("junk of the largest size", || certificate::split(&junk)).is_err());
+    assert!(soon("junk of the largest size", || bundle::split(&junk)).is_err());
     assert!(soon("junk as a log list", || LogList::parse(&junk, Provenance::Unsigned)).is_err());
     assert!(soon("junk as pins", || Pins::from_json(&junk)).is_err());
     assert!(soon("junk as a report", || Report::from_json(&junk)).is_err());
     let begun = [&b"-----BEGIN CERTIFICATE-----\n"[..], &vec![b'A'; 1_000_000]].concat();
-    assert!(soon("a PEM block without end", || certificate::split(&begun)).is_err());
+    assert!(soon("a PEM block without end", || bundle::split(&begun)).is_err());
     let blocks = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n".repeat(15_000);
     assert_eq!(
-        soon("very many blocks", || certificate::split(&blocks)),
+        soon("very many blocks", || bundle::split(&blocks)),
         Err(ReadError::TooManyCertificates)
     );
 }
@@ -62,8 +63,8 @@ fn a_chain_of_a_hundred() {
         soon("a hundred", || Chain::presented(&chain)).unwrap_err(),
         ReadError::TooManyCertificates
     );
-    assert_eq!(certificate::split(pem(&chain).as_bytes()), Err(ReadError::TooManyCertificates));
-    assert_eq!(certificate::split(&chain.concat()), Err(ReadError::TooManyCertificates));
+    assert_eq!(bundle::split(pem(&chain).as_bytes()), Err(ReadError::TooManyCertificates));
+    assert_eq!(bundle::split(&chain.concat()), Err(ReadError::TooManyCertificates));
 }
 
 #[test]

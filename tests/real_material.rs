@@ -22,8 +22,9 @@ use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::{Check, Code, Outcome};
 use doorlight::verdict::examination::Site;
 use doorlight::verdict::report::SctSignature;
+use doorlight::x509::bundle;
+use doorlight::x509::certificate::Certificate;
 use doorlight::x509::certificate::SubjectName;
-use doorlight::x509::certificate::{self, Certificate};
 use doorlight::x509::chain::Chain;
 use doorlight::x509::roots::Roots;
 use serde_json::{Value, json};
@@ -174,16 +175,14 @@ fn limbo_agrees_but_for_the_exceptions() {
 fn limbo_accepts(case: &Value) -> bool {
     let ders = |field: &str| -> Vec<Vec<u8>> {
         let pems = case[field].as_array().unwrap().iter();
-        pems.flat_map(|pem| {
-            certificate::split(pem.as_str().unwrap().as_bytes()).unwrap_or_default()
-        })
-        .collect()
+        pems.flat_map(|pem| bundle::split(pem.as_str().unwrap().as_bytes()).unwrap_or_default())
+            .collect()
     };
     let mut roots = Roots::none();
     if roots.add(&ders("trusted_certs")).is_err() {
         return false;
     }
-    let Ok(leaf) = certificate::split(case["peer_certificate"].as_str().unwrap().as_bytes()) else {
+    let Ok(leaf) = bundle::split(case["peer_certificate"].as_str().unwrap().as_bytes()) else {
         return false;
     };
     let Ok(chain) = Chain::presented(&[leaf, ders("untrusted_intermediates")].concat()) else {
@@ -278,7 +277,7 @@ fn firefox_ct_certificates_give_the_expected_results() {
     ]});
     let list = LogList::parse(list.to_string().as_bytes(), Provenance::Unsigned).unwrap();
     let mut roots = Roots::none();
-    roots.add(&certificate::split(&read("test-ca.pem")).unwrap()).unwrap();
+    roots.add(&bundle::split(&read("test-ca.pem")).unwrap()).unwrap();
     let world = World { roots, log_lists: LogLists::new(vec![list]) };
     for (name, sct, policy) in [
         ("ct-valid", Code::SctValid, Code::CtPolicyMet),
@@ -313,7 +312,7 @@ fn firefox_ct_certificates_give_the_expected_results() {
     ];
     for (certificate, sct, key, expected) in pairs {
         let leaf =
-            certificate::split(&read(&format!("{certificate}.example.com.pem"))).unwrap().remove(0);
+            bundle::split(&read(&format!("{certificate}.example.com.pem"))).unwrap().remove(0);
         let bytes = read(sct);
         let sct = Sct::parse(&bytes).unwrap_or_else(|error| panic!("{sct}: {error}"));
         let check = sct.signature_check(&log_key(key), &SignedEntry::Certificate(leaf)).unwrap();
@@ -327,7 +326,7 @@ fn precertificates_are_taken_apart_to_the_byte() {
     let folder = corpora("precerts");
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
     let first =
-        |name: &str| Certificate::from_der(&certificate::split(&read(name)).unwrap()[0]).unwrap();
+        |name: &str| Certificate::from_der(&bundle::split(&read(name)).unwrap()[0]).unwrap();
     let cloudflare = first("cloudflare.pem");
     assert_eq!(cloudflare.precertificate_tbs().unwrap(), read("cloudflare-tbs-without-sct.der"));
     assert!(!cloudflare.is_precertificate() && cloudflare.sct_list().is_some());

@@ -232,10 +232,14 @@ fn a_batch_gives_one_line_for_each_file() {
     let desk = Desk::new();
     let folder = desk.doorlight.file("batch");
     std::fs::create_dir(&folder).unwrap();
-    for (n, scenario) in desk.scenarios.iter().take(6).enumerate() {
-        std::fs::write(folder.join(format!("{n}.pem")), pem(&scenario.chain)).unwrap();
+    for (n, (scenario, ending)) in
+        desk.scenarios.iter().zip(["pem", "crt", "txt", "PEM", "der", "cer"]).enumerate()
+    {
+        let chain = &scenario.chain;
+        let content = if n < 4 { pem(chain).into_bytes() } else { chain.concat() };
+        std::fs::write(folder.join(format!("{n}.{ending}")), content).unwrap();
     }
-    std::fs::write(folder.join("notes.txt"), "not looked at").unwrap();
+    std::fs::write(folder.join("notes.md"), "not looked at").unwrap();
     let (roots, list) = (desk.path("roots.pem"), desk.path("log_list.json"));
     let batch = [
         "check",
@@ -256,7 +260,8 @@ fn a_batch_gives_one_line_for_each_file() {
     assert_eq!((lines.len(), output.status.code()), (6, Some(0)));
     let verdicts: Vec<_> = lines.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
     assert_eq!(verdicts, ["attention", "attention", "attention", "danger", "danger", "danger"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("path-unknown-issuer"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("path-unknown-issuer") && said.contains("left out: 1 files"), "{said}");
     std::fs::write(folder.join("bad.pem"), "junk").unwrap();
     let output = desk.run(&batch);
     assert_eq!(output.status.code(), Some(65));

@@ -13,7 +13,8 @@
 use std::cell::{Cell, RefCell};
 
 use doorlight::address::Address;
-use doorlight::x509::certificate::{self, Certificate};
+use doorlight::x509::bundle;
+use doorlight::x509::certificate::Certificate;
 use doorlight::x509::certificate::SubjectName;
 use doorlight::x509::chain::Chain;
 use doorlight::ct::policy::CHROME;
@@ -33,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((&[oracle, flags, ref seconds @ ..], input)) = data.split_first_chunk::<6>() else { return };
     let has = |bit: u8| flags & 1 << bit != 0;
     let seconds = u64::from(u32::from_be_bytes(*seconds));
-    let ders = match certificate::split(input) {
+    let ders = match bundle::split(input) {
         Ok(ders) => ders,
         Err(error) => {
             let address = "home.example".parse().unwrap();
@@ -185,7 +186,7 @@ fn check_certificate(one: &Certificate) {
     let again = Certificate::from_der(one.der()).expect("it was read before");
     assert_eq!(again, *one);
     let pem = one.pem();
-    assert_eq!(certificate::split(pem.as_bytes()).expect("PEM of our own"), [one.der()]);
+    assert_eq!(bundle::split(pem.as_bytes()).expect("PEM of our own"), [one.der()]);
     assert!(pem.lines().all(|line| line.len() <= 64));
 
     for text in [one.subject(), one.issuer(), one.issuer_organisation(), one.serial(), one.key().to_string()]

@@ -14,7 +14,7 @@ use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::{Check, Code, Evidence};
 use doorlight::verdict::report::{Added, Report};
-use doorlight::x509::certificate::split;
+use doorlight::x509::bundle::split;
 use doorlight::x509::chain::Chain;
 
 use crate::basis::Basis;

@@ -3,7 +3,7 @@
 use doorlight::ct::log_list::{LogList, LogLists, Provenance};
 use doorlight::home_assistant::advisory::{Advisories, AdvisoryError};
 use doorlight::time::Timestamp;
-use doorlight::x509::certificate::split;
+use doorlight::x509::bundle::split;
 use doorlight::x509::roots::Roots;
 
 use crate::settings::Settings;

@@ -7,8 +7,6 @@
 use const_oid::db::{rfc5280, rfc6962};
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
 use der::{Decode, Encode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
-use pki_types::CertificateDer;
-use pki_types::pem::PemObject;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 use x509_cert::time::Validity;
@@ -34,12 +32,28 @@ pub enum ReadError {
     /// Over [`MAX_INPUT`].
     #[error("larger than {MAX_INPUT} bytes: not a certificate chain")]
     InputTooLarge,
-    /// Neither a PEM block `CERTIFICATE` nor DER.
-    #[error("no certificate found (PEM blocks `CERTIFICATE` and DER are read)")]
+    /// Neither a PEM block `CERTIFICATE` nor DER nor PKCS#7.
+    #[error("no certificate found (PEM blocks `CERTIFICATE`, DER and PKCS#7 are read)")]
     NoCertificate,
-    /// A PEM block that is cut off or is no base64.
-    #[error("a PEM block is cut off or is not base64")]
-    Pem,
+    /// A block that is to be a certificate, and is cut off or holds something else than base64.
+    #[error(
+        "the PEM block of certificate {number} is cut off, is not base64, or has another first line"
+    )]
+    Pem {
+        /// Which of those blocks, from 1.
+        number: usize,
+    },
+    /// A PKCS#12 file, which is behind a password.
+    #[error(
+        "this is PKCS#12 (.p12, .pfx), which holds a private key: hand in its certificates alone"
+    )]
+    Pkcs12,
+    /// A private key and no certificate.
+    #[error("this is a private key and no certificate: keep it to yourself")]
+    PrivateKey,
+    /// Certificates of authorities alone.
+    #[error("there are only certificates of authorities in it, and none of a server")]
+    OnlyAuthorities,
     /// Over [`MAX_CERTIFICATES`].
     #[error("more than {MAX_CERTIFICATES} certificates")]
     TooManyCertificates,
@@ -57,7 +71,7 @@ pub enum ReadError {
         /// What the DER reader objected to.
         source: der::Error,
     },
-    /// A bundle in which no certificate, or more than one, can be the server's.
+    /// A bundle in which more than one certificate can be the server's.
     #[error("which of the {candidates} certificates is the server's own cannot be told")]
     AmbiguousLeaf {
         /// How many might be.
@@ -71,7 +85,10 @@ impl ReadError {
         match self {
             Self::InputTooLarge => "input-too-large",
             Self::NoCertificate => "no-certificate",
-            Self::Pem => "pem-malformed",
+            Self::Pem { .. } => "pem-malformed",
+            Self::Pkcs12 => "pkcs12",
+            Self::PrivateKey => "private-key",
+            Self::OnlyAuthorities => "only-authorities",
             Self::TooManyCertificates => "too-many-certificates",
             Self::CertificateTooLarge { .. } => "certificate-too-large",
             Self::Malformed { .. } => "certificate-malformed",
@@ -415,69 +432,10 @@ fn timestamp(time: x509_cert::time::Time) -> Timestamp {
     Timestamp::from_secs(time.to_unix_duration().as_secs())
 }
 
-/// Splits a file or paste into certificates in DER: PEM blocks with any text between them, or DER,
-/// one or several. They are not read yet, and stay in their order.
-///
-/// # Errors
-/// [`ReadError`], within the limits of this module.
-pub fn split(input: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
-    if input.len() > MAX_INPUT {
-        return Err(ReadError::InputTooLarge);
-    }
-    // A certificate in DER may hold a PEM block as text. Looked for first, it would be taken for
-    // the certificate around it. No text starts like DER of 128 bytes or more: its second byte
-    // would be a UTF-8 continuation without a beginning.
-    let is_der = matches!(input, [0x30, 0x81..=0x84, ..]);
-    let is_pem = !is_der && input.windows(11).any(|window| window == b"-----BEGIN ");
-    // The reader of PEM passes over a block whose first line begins with anything else: a byte
-    // order mark or a space in front would lose the server's own certificate.
-    let text = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input).trim_ascii_start();
-    let ders = if is_pem { split_pem(text)? } else { split_der(input)? };
-    if ders.is_empty() {
-        return Err(ReadError::NoCertificate);
-    }
-    for (n, der) in ders.iter().enumerate() {
-        if der.len() > MAX_CERTIFICATE {
-            return Err(ReadError::CertificateTooLarge { number: n + 1 });
-        }
-    }
-    Ok(ders)
-}
-
-fn split_pem(input: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
-    let mut ders = Vec::new();
-    for block in CertificateDer::pem_slice_iter(input) {
-        if ders.len() == MAX_CERTIFICATES {
-            return Err(ReadError::TooManyCertificates);
-        }
-        ders.push(block.map_err(|_| ReadError::Pem)?.as_ref().to_vec());
-    }
-    Ok(ders)
-}
-
-fn split_der(input: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
-    let Ok(mut reader) = SliceReader::new(input) else { return Err(ReadError::NoCertificate) };
-    let mut ders = Vec::new();
-    while !reader.is_finished() {
-        if ders.len() == MAX_CERTIFICATES {
-            return Err(ReadError::TooManyCertificates);
-        }
-        match Tag::peek(&reader).and_then(|tag| tag.assert_eq(Tag::Sequence)) {
-            Ok(_) => {}
-            Err(_) if ders.is_empty() => return Err(ReadError::NoCertificate),
-            Err(source) => return Err(ReadError::Malformed { number: ders.len() + 1, source }),
-        }
-        match reader.tlv_bytes() {
-            Ok(der) => ders.push(der.to_vec()),
-            Err(source) => return Err(ReadError::Malformed { number: ders.len() + 1, source }),
-        }
-    }
-    Ok(ders)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::x509::bundle::split;
 
     /// The smallest certificate there can be, with the tags of the parts whose content is kept raw,
     /// and what stands in place of its extensions.

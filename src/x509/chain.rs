@@ -1,5 +1,6 @@
 //! A chain: the server's own certificate, and what came with it.
 
+use crate::x509::bundle;
 use crate::x509::certificate::{self, Certificate, MAX_CERTIFICATES, ReadError};
 use crate::x509::name::SubjectName;
 
@@ -49,18 +50,19 @@ impl Chain {
             (_, 0) => return Err(ReadError::NoCertificate),
             ([0, ..], _) | ([], 1) => 0,
             ([only], _) => *only,
+            ([], _) => return Err(ReadError::OnlyAuthorities),
             (_, _) => return Err(ReadError::AmbiguousLeaf { candidates: ends.len() }),
         };
         let leaf = others.remove(leaf);
         Ok(Self { leaf, others, unreadable: 0 })
     }
 
-    /// Reads a file or paste: [`certificate::split`], then [`Chain::from_bundle`].
+    /// Reads a file or paste: [`bundle::split`], then [`Chain::from_bundle`].
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn read(input: &[u8]) -> Result<Self, ReadError> {
-        Self::from_bundle(&certificate::split(input)?)
+        Self::from_bundle(&bundle::split(input)?)
     }
 
     /// The server's own certificate.

@@ -22,6 +22,13 @@ const root = new URL("../../", import.meta.url).pathname;
 const real = join(root, "../shared/corpora/real-chains");
 const sample = (name) => readFileSync(join(root, "www/samples", name), "utf8");
 const ders = (pem) => pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g).map((one) => new X509Certificate(one).raw);
+/** `content` in DER under a tag. */
+const wrap = (tag, content) => Buffer.concat([Buffer.from([tag, 0x82, content.length >> 8, content.length & 255]), content]);
+/** Certificates in a container as `.p7b` files are: ContentInfo, SignedData (RFC 5652 section 5.1). */
+const pkcs7 = (ders) => {
+    const data = [Buffer.from("0201013100300b06092a864886f70d010701", "hex"), wrap(0xa0, Buffer.concat(ders)), Buffer.from("3100", "hex")];
+    return wrap(0x30, Buffer.concat([Buffer.from("06092a864886f70d010702", "hex"), wrap(0xa0, wrap(0x30, Buffer.concat(data)))]));
+};
 const digest = (name, bytes) => createHash(name).update(bytes).digest("hex");
 const key = (pem) => digest("sha256", new X509Certificate(pem).publicKey.export({ type: "spki", format: "der" }));
 const colons = (hex) => hex.toUpperCase().match(/../g).join(":");
@@ -71,6 +78,10 @@ for (const kind of KINDS)
                 ["with the line ends of Windows", good.replaceAll("\n", "\r\n")],
                 ["the leaf alone", good.split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"],
                 ["base64 without its first and last line", leaf.toString("base64")],
+                ["indented, in YAML", `ssl:\n  certificate: |\n${good.replace(/^/gm, "    ")}`],
+                ["quoted in a mail", good.replace(/^/gm, "> ")],
+                ["in the JSON of another program", JSON.stringify({ name: "home", certificate: good })],
+                ["under OpenSSL's label", good.replaceAll(" CERTIFICATE", " TRUSTED CERTIFICATE")],
             ]) {
                 await it.give(text);
                 await same(why);
@@ -81,6 +92,10 @@ for (const kind of KINDS)
             await same("two in DER, dropped");
             await it.drop(good, "chain.pem");
             await same("PEM, dropped");
+            await it.drop(Buffer.from(`\ufeff${good}`, "utf16le"), "chain.pem");
+            await same("UTF-16, dropped");
+            await it.drop(pkcs7([leaf, issuer]), "chain.p7b");
+            await same("PKCS#7, dropped");
             await it.clear();
             await it.choose(leaf, "chosen.der", ".input input[type=file]");
             await it.settled();
@@ -104,7 +119,8 @@ for (const kind of KINDS)
                 ["http://home.example/", "begins with http://"],
                 ["a9993e364706816aba3e25717850c26c", "40 or 64 digits"],
                 ["-----BEGIN CERTIFICATE-----\nMIIB", "cut off"],
-                ["-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----", "no certificate in it"],
+                ["-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----", "Keep it to yourself"],
+                ["-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----", "no certificate in it"],
                 ["{}", "neither a report nor pins"],
                 ['{"schema": 99}', "newer version"],
                 ['{"schema": 1, "kind": "doorlight-pins", "sites": 1}', "not an export of pins"],

@@ -5,7 +5,7 @@ use doorlight::ct::policy;
 use doorlight::site::pins::Pins;
 use doorlight::verdict::examination::{Examination, Knowledge, Site};
 use doorlight::verdict::observation::{Observation, Possession, Seen};
-use doorlight::x509::certificate;
+use doorlight::x509::bundle;
 use doorlight::x509::chain::Chain;
 use doorlight::x509::roots::Roots;
 use js_sys::{Reflect, Uint8Array};
@@ -61,8 +61,8 @@ impl Doorlight {
         }
         let mut roots = Roots::mozilla();
         if let Some(input) = own.as_ref().and_then(Own::roots) {
-            let ders = certificate::split(&input.to_vec())
-                .map_err(|error| failure(error.code(), &error))?;
+            let ders =
+                bundle::split(&input.to_vec()).map_err(|error| failure(error.code(), &error))?;
             roots.add(&ders).map_err(|error| failure("root-unusable", &error))?;
         }
         let log_lists = match own.as_ref().and_then(Own::log_list) {

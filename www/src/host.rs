@@ -146,7 +146,7 @@ mod tests {
         }
         assert!(asked > 60, "{asked}");
         let codes = "empty unknown input-too-large no-certificate pem-malformed too-many-certificates certificate-too-large \
-             certificate-malformed ambiguous-leaf report-too-large report-malformed report-newer-schema";
+             certificate-malformed ambiguous-leaf only-authorities pkcs12 private-key report-too-large report-malformed report-newer-schema";
         for code in codes.split_whitespace() {
             assert!(
                 english.contains_key(&format!("www_error_{}", code.replace('-', "_"))),

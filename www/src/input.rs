@@ -4,7 +4,8 @@ use base64ct::{Base64, Encoding};
 use doorlight::address::{Address, InvalidAddress};
 use doorlight::site::pins::{Pins, PinsError};
 use doorlight::verdict::report::{Report, ReportError};
-use doorlight::x509::certificate::{self, Certificate, MAX_INPUT, ReadError};
+use doorlight::x509::bundle;
+use doorlight::x509::certificate::{Certificate, MAX_INPUT, ReadError};
 use doorlight::x509::chain::Chain;
 use doorlight::x509::fingerprint::{
     CertificateSha256, Fingerprint, InvalidFingerprint, SpkiSha256,
@@ -118,8 +119,9 @@ impl InputError {
 #[derive(Deserialize)]
 struct Header {
     kind: Option<String>,
+    schema: Option<serde_json::Value>,
     #[serde(default)]
-    pem: String,
+    pem: serde_json::Value,
 }
 
 /// Recognises it.
@@ -137,10 +139,7 @@ pub fn recognise(input: &[u8]) -> Result<Input, InputError> {
     if input.len() > MAX_INPUT {
         return Err(ReadError::InputTooLarge.into());
     }
-    let is_pem = bare.windows(11).any(|window| window == b"-----BEGIN ");
-    // A SEQUENCE whose length takes two bytes or more: no text begins so.
-    let is_der = matches!(input, [0x30, 0x81..=0x84, ..]);
-    if is_pem || is_der {
+    if bundle::is_meant(input) {
         return Ok(Input::Chain(Box::new(Chain::read(input)?)));
     }
     let Ok(text) = str::from_utf8(bare) else { return Err(InputError::Unknown) };
@@ -151,7 +150,7 @@ pub fn recognise(input: &[u8]) -> Result<Input, InputError> {
         return Ok(Input::Linked(Box::new(chain), address));
     }
     if let Some(der) = armourless(text) {
-        return Ok(Input::Chain(Box::new(Chain::from_bundle(&certificate::split(&der)?)?)));
+        return Ok(Input::Chain(Box::new(Chain::from_bundle(&bundle::split(&der)?)?)));
     }
     of_line(text)
 }
@@ -163,13 +162,20 @@ fn of_json(json: &[u8]) -> Result<Input, InputError> {
     if json.len() > doorlight::site::pins::MAX_FILE {
         return Err(ReportError::TooLarge.into());
     }
-    let Header { kind, pem } = serde_json::from_slice(json).map_err(malformed)?;
+    let header: Option<Header> = serde_json::from_slice(json).ok();
+    let (kind, schema) =
+        header.as_ref().map_or((None, None), |one| (one.kind.as_ref(), one.schema.as_ref()));
+    if kind.is_none() && schema.is_none() && bundle::is_meant(json) {
+        // Other programs' JSON, with certificates in its strings.
+        return Ok(Input::Chain(Box::new(Chain::read(json)?)));
+    }
+    let Header { kind, pem, .. } = serde_json::from_slice(json).map_err(malformed)?;
     if kind.is_some() {
         return Ok(Input::Pins(Pins::from_json(json)?));
     }
     let report = Report::from_json(json)?;
     // A report counts as one, whatever is wrong with the certificates that somebody put beside it.
-    let chain = if pem.is_empty() { None } else { Chain::read(pem.as_bytes()).ok() };
+    let chain = pem.as_str().and_then(|pem| Chain::read(pem.as_bytes()).ok());
     Ok(Input::Report(Box::new(report), chain.map(Box::new)))
 }
 
@@ -318,7 +324,8 @@ mod tests {
             (b"{\"schema\": 99}", "report-newer-schema"),
             (b"{\"kind\": \"other\", \"schema\": 1}", "pins-malformed"),
             (b"-----BEGIN CERTIFICATE-----\nMII", "pem-malformed"),
-            (b"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----", "no-certificate"),
+            (b"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----", "private-key"),
+            (b"{\"a\": \"-----BEGIN CERTIFICATE-----\\nMII\"}", "pem-malformed"),
             (&[b'x'; MAX_INPUT + 1], "input-too-large"),
             (&[0x30, 0x82, 0, 1, 0], "certificate-malformed"),
         ] {

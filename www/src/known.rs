@@ -9,8 +9,9 @@ use doorlight::ct::log_list::{LogList, LogListError, LogLists, Provenance};
 use doorlight::site::pins::Pins;
 use doorlight::site::{Origin, SiteRecord};
 use doorlight::time::Timestamp;
+use doorlight::x509::bundle;
+use doorlight::x509::certificate::Certificate;
 use doorlight::x509::certificate::SubjectName;
-use doorlight::x509::certificate::{self, Certificate};
 use doorlight::x509::chain::Chain;
 use doorlight::x509::roots::Roots;
 
@@ -69,7 +70,7 @@ impl Known {
     /// # Errors
     /// They cannot be read, or cannot serve as roots.
     pub fn add_roots(&mut self, file: &[u8]) -> Result<usize, &'static str> {
-        let ders = certificate::split(file).map_err(|error| error.code())?;
+        let ders = bundle::split(file).map_err(|error| error.code())?;
         let mut roots = Roots::mozilla();
         roots.add(&ders).map_err(|_| "root-unusable")?;
         self.roots = Some(Rc::new(roots));

@@ -7,7 +7,8 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use doorlight::address::Address;
-use doorlight::x509::certificate::{self, ReadError};
+use doorlight::x509::bundle;
+use doorlight::x509::certificate::ReadError;
 use doorlight::x509::chain::Chain;
 
 /// The longest fragment that is made, in characters. Mail and messengers cut longer links.
@@ -33,7 +34,7 @@ pub fn read(fragment: &str) -> Option<Result<(Chain, Option<Address>), ReadError
     }
     let chain = Base64UrlUnpadded::decode_vec(certificates)
         .map_err(|_| ReadError::NoCertificate)
-        .and_then(|ders| certificate::split(&ders))
+        .and_then(|ders| bundle::split(&ders))
         .and_then(|ders| Chain::from_bundle(&ders));
     Some(chain.map(|chain| (chain, address)))
 }

@@ -8,7 +8,7 @@ use doorlight::address::Address;
 use doorlight::ct::log_list::{LogList, LogLists, Provenance};
 use doorlight::site::pins::Pins;
 use doorlight::time::Timestamp;
-use doorlight::x509::certificate;
+use doorlight::x509::bundle;
 use doorlight::x509::chain::Chain;
 use doorlight::x509::roots::Roots;
 use serde::Deserialize;
@@ -63,7 +63,7 @@ impl Sample {
         let setting: Setting =
             serde_json::from_slice(include_bytes!("../samples/world.json")).ok()?;
         let mut roots = Roots::none();
-        roots.add(&certificate::split(include_bytes!("../samples/root.pem")).ok()?).ok()?;
+        roots.add(&bundle::split(include_bytes!("../samples/root.pem")).ok()?).ok()?;
         let list = LogList::parse(include_bytes!("../samples/log_list.json"), Provenance::Unsigned)
             .ok()?;
         let pins = Pins::from_json(include_bytes!("../samples/pins.json")).ok()?;

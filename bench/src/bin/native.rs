@@ -17,7 +17,7 @@ use doorlight::verdict::evidence::Code;
 use doorlight::verdict::examination::{Examination, Knowledge, Site};
 use doorlight::verdict::observation::{Observation, Possession, Seen};
 use doorlight::verdict::report::Report;
-use doorlight::x509::certificate;
+use doorlight::x509::bundle;
 use doorlight::x509::chain::Chain;
 use doorlight::x509::roots::Roots;
 use doorlight::x509::signature::SignatureCheck;
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 impl Contender {
     fn new(dir: PathBuf) -> Result<Self, Box<dyn Error>> {
         let mut roots = Roots::mozilla();
-        roots.add(&certificate::split(&fs::read(dir.join("roots.pem"))?)?)?;
+        roots.add(&bundle::split(&fs::read(dir.join("roots.pem"))?)?)?;
         let logs_json = fs::read(dir.join("logs.json"))?;
         Ok(Self {
             address: fs::read_to_string(dir.join("host"))?.parse()?,

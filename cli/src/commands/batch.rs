@@ -1,5 +1,5 @@
-//! `doorlight check --batch DIR`: every PEM file in a folder, one line of JSON each, and a table by
-//! reason at the end.
+//! `doorlight check --batch DIR`: every file with certificates in a folder, one line of JSON each,
+//! and a table by reason at the end.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -20,7 +20,7 @@ use crate::io::input;
 use crate::judge::{Setting, When};
 
 pub(crate) fn run(folder: &Path, setting: &Setting, when: &When) -> Result<ExitCode, Failure> {
-    let files = pem_files(folder)?;
+    let (files, left_out) = certificate_files(folder)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut tally = Tally::default();
     let shows_progress = std::io::stderr().is_terminal();
@@ -49,20 +49,30 @@ pub(crate) fn run(folder: &Path, setting: &Setting, when: &When) -> Result<ExitC
         eprint!("\r");
     }
     eprint!("{}", tally.table());
+    if left_out > 0 {
+        eprintln!("left out: {left_out} files that end in none of {}", ENDINGS.join(", "));
+    }
     Ok(if tally.unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(INPUT) })
 }
 
-fn pem_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The endings of files with certificates.
+const ENDINGS: [&str; 6] = ["pem", "crt", "cer", "der", "p7b", "txt"];
+
+/// The files with one of [`ENDINGS`], and how many have another.
+fn certificate_files(folder: &Path) -> Result<(Vec<PathBuf>, usize), Failure> {
     let unreadable = |error| Failure::input("file-unreadable", error).in_file(folder);
-    let mut files = Vec::new();
+    let (mut files, mut left_out) = (Vec::new(), 0);
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pem")) {
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        if ENDINGS.iter().any(|known| ending == *known) {
             files.push(path);
+        } else {
+            left_out += usize::from(path.is_file());
         }
     }
     files.sort();
-    Ok(files)
+    Ok((files, left_out))
 }
 
 fn judge(file: &Path, setting: &Setting, when: &When) -> Result<Report, Failure> {

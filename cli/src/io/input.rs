@@ -8,7 +8,8 @@ use std::time::SystemTime;
 use doorlight::address::Address;
 use doorlight::site::pins::{MAX_FILE, Pins};
 use doorlight::time::Timestamp;
-use doorlight::x509::certificate::{self, MAX_INPUT};
+use doorlight::x509::bundle;
+use doorlight::x509::certificate::MAX_INPUT;
 use doorlight::x509::roots::Roots;
 
 use crate::failure::Failure;
@@ -23,7 +24,7 @@ pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
 
 /// Certificates in DER, in the order of the file.
 pub(crate) fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
-    certificate::split(&read(path, MAX_INPUT)?).map_err(|error| Failure::from(error).in_file(path))
+    bundle::split(&read(path, MAX_INPUT)?).map_err(|error| Failure::from(error).in_file(path))
 }
 
 /// Mozilla's roots and those of the files.

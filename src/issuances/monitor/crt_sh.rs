@@ -20,7 +20,8 @@ use super::{
 use crate::address;
 use crate::fetch::{self, FetchError, Get, Platform};
 use crate::issuances::issuance::{Entry, Issuance, Issuer, covering, join};
-use crate::x509::certificate::{self, Certificate, MAX_CERTIFICATE};
+use crate::x509::bundle;
+use crate::x509::certificate::{Certificate, MAX_CERTIFICATE};
 use crate::x509::serial::Serial;
 
 /// Where it is.
@@ -183,7 +184,7 @@ async fn read_certificates<H: Platform>(
             // Whoever does not answer this does not want to be asked for more.
             Err(_) => return,
         };
-        let ders = certificate::split(&body).unwrap_or_default();
+        let ders = bundle::split(&body).unwrap_or_default();
         let [der] = ders.as_slice() else { continue };
         let Ok(certificate) = Certificate::from_der(der) else { continue };
         let read = Issuance::of(&certificate, name, id);
