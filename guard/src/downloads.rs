@@ -204,7 +204,7 @@ pub async fn remembered<P: Ports>(store: &Store<P>) -> Vec<Paused> {
 
 async fn remember<P: Ports>(store: &Store<P>, paused: &[Paused]) {
     let (area, key) = place(store);
-    // Where it cannot be stored they are paused all the same: the user can go on by hand.
+    // If this cannot be stored, the downloads are still paused, and the user can resume them.
     let _ = store.ports().write(area, json!({ key: written(&paused) })).await;
 }
 

@@ -1,5 +1,5 @@
-// What arrives although the gate is shut, by name and with the browser's reason. None of it has a cookie while cookies are blocked for the
-// home; `hasCookies`: without that permission it has.
+// What arrives although the gate is shut, by name and with the browser's reason. None of it has a
+// cookie while cookies are blocked for the home; `hasCookies`: without that permission it has.
 export const ARRIVALS = [
     {
         browser: "chromium",

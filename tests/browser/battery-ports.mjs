@@ -1,5 +1,6 @@
-// Ports of the home's host for those ways that do not ask by HTTP over TCP: WebTransport, STUN and TURN. Each cell has a port of its own,
-// because what arrives there does not say who sent it. The gate is for every port of a host.
+// Ports of the home's host for those ways that do not ask by HTTP over TCP: WebTransport, STUN and
+// TURN. Each cell has a port of its own, because what arrives there does not say who sent it. The
+// gate is for every port of a host.
 import dgram from "node:dgram";
 import net from "node:net";
 import { once } from "node:events";

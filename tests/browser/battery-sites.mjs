@@ -1,5 +1,6 @@
-// The attacker's sites, and the pages that answer behind the home's TLS: whoever opens a page of them lets its owner ask for the home in
-// every way. A cell is "who.way"; the home's log tells by the URL which one arrived, and in which round it was asked.
+// The attacker's sites, and the pages that answer behind the home's TLS: whoever opens a page of
+// them lets its owner ask for the home in every way. A cell is "who.way"; the home's log tells by
+// the URL which one arrived, and in which round it was asked.
 import { programOf, serviceProgram } from "./battery-ways.mjs";
 import { portsFor } from "./battery-ports.mjs";
 
@@ -103,7 +104,7 @@ export async function sitesOf(lab, thief, like) {
     thief.on("/page", ({ url }) => {
         const [who, mark] = asked(url);
         if (who !== "home") return { headers: headers(who, mark), body: `${EMPTY}<script>${script(who, mark)}</script>` };
-        // The home's page asks when it is told to.
+        // The home's page starts asking when the test tells it to.
         const cookies = { "set-cookie": ["Strict", "Lax", "None"].map(cookie), "set-login": "logged-in" };
         return { headers: { ...cookies, ...headers(who, mark) }, body: `${EMPTY}<script>${program}</script>` };
     });
@@ -130,7 +131,8 @@ export async function sitesOf(lab, thief, like) {
             ${NESTED.filter(wanted).map((who) => parts[who]).join("\n")}
         </script>`;
     });
-    // A page plants a service worker anew, which asks; and looks whether an older one has changed, whose script imports the home's.
+    // A page registers a new service worker, which asks; it also updates an older one, whose script
+    // imports one of the home's.
     thief.on("/plant", ({ url }) => {
         const [who, mark] = asked(url);
         return `${EMPTY}<script>

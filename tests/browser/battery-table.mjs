@@ -1,4 +1,5 @@
-// The battery's tables in docs/threat-model.md, between two marks. A cell has a sign for each browser: Chromium's, then Firefox's.
+// The battery's tables in docs/threat-model.md, between two marks. A cell has a sign for each
+// browser: Chromium's, then Firefox's.
 import { readFileSync, writeFileSync } from "node:fs";
 import { WHO } from "./battery-sites.mjs";
 

@@ -1,6 +1,7 @@
-// The ways of asking that the battery knows. Each is a function that runs in a page or a worker of the attacker's, is given the URL of
-// its cell and asks for it; their text is put into the pages (`programOf`). A way that throws, or that this browser does not know, is
-// no cell of that browser: what counts is what the home has seen without the guard.
+// The ways of asking that the battery knows. Each is a function that runs in a page or a worker of
+// the attacker's, is given the URL of its cell and asks for it; their text is put into the pages
+// (`programOf`). A way that throws, or that this browser does not know, is no cell of that browser:
+// what counts is what the home has seen without the guard.
 
 /* global add, tab, to, post, battery, nest, CSS, sharedStorage, fetchLater */
 
@@ -119,7 +120,8 @@ export const DOCUMENT = {
         const providers = [{ configURL: url, clientId: "battery", nonce: "1" }];
         return navigator.credentials.get({ identity: { providers } });
     },
-    // The browser asks a fixed path of the host, at its usual port, and does not say for whom: one page alone asks so.
+    // The browser asks a fixed path of the host, at its usual port, and does not say for whom: one
+    // page alone asks so.
     passkey: () => {
         if (battery.who !== "cross-https") throw new Error("another's");
         return navigator.credentials.get({ publicKey: { challenge: new Uint8Array(16), rpId: battery.host, timeout: 2000 } });
@@ -209,7 +211,8 @@ function common() {
         url(way) {
             const { who, mark, ports, home, host, plain } = battery;
             if (ports[way]) return `https://${host}:${ports[way]}/${way}`;
-            // The home's cookies are not for this path: a browser does not prefetch for a site that knows the user.
+            // The home's cookies are not for this path: a browser does not prefetch for a site that
+            // knows the user.
             const path = way.startsWith("rules-") ? "bare" : "cell";
             return `${way.startsWith("plain-") ? plain : home}/${path}?${who}.${way}.${mark}`;
         },
@@ -257,7 +260,7 @@ function documents(WORKERS) {
     };
     const post = (method, url, target) => {
         const form = add("form", { method, action: url.split("?")[0], target });
-        // A form that goes by GET makes the query anew: one field, whose name is all of it.
+        // A GET form replaces the query with its fields, so the whole query is the name of one field.
         if (method === "get") add("input", { name: url.split("?")[1], value: "" }, form);
         else form.setAttribute("action", url);
         form.submit();

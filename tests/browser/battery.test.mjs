@@ -1,7 +1,8 @@
-// The battery: every way of asking × everybody who may ask × every state in which the gate is shut. First all of it without the guard:
-// what does not arrive then is not asked by this browser, and proves nothing. Then with the gate shut: nothing arrives but Doorlight's own
-// looks, and what is named in ARRIVALS. The cells are in docs/threat-model.md, where `./build.sh battery` writes them; every other run
-// compares.
+// The battery: every way of asking × everybody who may ask × every state in which the gate is shut.
+// First all of it without the guard: what does not arrive then is not asked by this browser, and
+// proves nothing. Then with the gate shut: nothing arrives but Doorlight's own looks, and what is
+// named in ARRIVALS. The cells are in docs/threat-model.md, where `./build.sh battery` writes them;
+// every other run compares.
 import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -55,7 +56,8 @@ for (const kind of KINDS) {
             const map = `--host-resolver-rules=MAP ${lab.host}:443 127.0.0.1:${lab.port},MAP * 127.0.0.1`;
             // A page that is kept as it was asks for nothing when its user comes back (`planted.test.mjs`).
             const args = isChromium ? [map, "--short-reporting-delay", "--disable-features=BackForwardCache"] : [];
-            // Firefox keeps what a tab asks for waiting while another one, or that one's own page, still loads.
+            // Firefox keeps what a tab asks for waiting while another one, or that one's own page,
+            // still loads.
             const prefs = {
                 "permissions.default.desktop-notification": 1,
                 "browser.sessionstore.resume_from_crash": false,
@@ -263,7 +265,8 @@ for (const kind of KINDS) {
             grace = Math.min(Math.max(await calm(of(everybody)), GRACE.least), GRACE.most);
             context.diagnostic(`what must not arrive is waited for ${grace} ms`);
             await closeAll();
-            // Under load a request may be lost: only those are asked again. To write the table everybody asks twice.
+            // Under load a request may be lost: only those are asked again. To write the table
+            // everybody asks twice.
             for (const mark of ["again", "once-more"]) {
                 const left = missing(everybody);
                 const again = IS_WHOLE ? (mark === "again" ? everybody : []) : everybody.filter((who) => left.some((cell) => cell.startsWith(`${who}.`)));
@@ -352,7 +355,8 @@ for (const kind of KINDS) {
             sites.endWorker();
         });
 
-        // Chromium alone has the setting. It goes with the permission that blocks cookies, which a user need not give.
+        // Chromium alone has the setting. It goes with the permission that blocks cookies, which a
+        // user need not give.
         test("the check has run out, without the permission over cookies", { skip: !isChromium }, async (context) => {
             await good();
             const home = await openHome("bare");
