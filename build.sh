@@ -74,7 +74,7 @@ setup_wasm() {
 }
 
 setup_browsers() {
-    need chromium=chromium firefox-esr=firefox-esr certutil=libnss3-tools jq=jq zip=zip Xvfb=xvfb xdotool=xdotool
+    need chromium=chromium firefox-esr=firefox-esr certutil=libnss3-tools pk12util=libnss3-tools jq=jq zip=zip Xvfb=xvfb xdotool=xdotool
     tools/packages tests/browser
 }
 

@@ -2,6 +2,7 @@
 //! functions.
 
 pub mod browser_events;
+pub mod client_certificate;
 pub mod effects;
 pub mod engine;
 pub mod guarding;

@@ -10,6 +10,7 @@ pub mod background;
 pub mod browser;
 pub mod check_up;
 pub mod cleaning;
+pub mod client_certificate;
 pub mod confirm;
 pub mod consent;
 pub mod downloads;

@@ -187,6 +187,20 @@ pub enum Request {
         #[serde(default)]
         shown: Option<Risk>,
     },
+    /// Chromium: the page that asks wants to make a look by itself, so that the browser asks the user
+    /// for a client certificate. Answered with [`Choice`].
+    ChooseClientCertificate {
+        /// Which address.
+        address: Address,
+    },
+    /// Firefox: a look may show a client certificate of the user's where the address asks for one,
+    /// or no longer. Looks at once. Answered with [`Status`].
+    ShowClientCertificate {
+        /// Which address.
+        address: Address,
+        /// False: no longer.
+        is_shown: bool,
+    },
     /// What the site of an address has stored in this browser was cleared, or the user leaves it.
     /// Answered with [`Status`].
     Cleaned {
@@ -204,6 +218,15 @@ pub enum Request {
         /// Which address.
         address: Address,
     },
+}
+
+/// Where a page may look by itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Choice {
+    /// The URL that it may ask for its headers, once and for a minute.
+    pub url: Option<String>,
+    /// Why it may not.
+    pub trouble: Option<Trouble>,
 }
 
 /// Who may ask something.
@@ -244,6 +267,8 @@ impl Request {
             | Self::ForgetHome { .. }
             | Self::AskHome { .. }
             | Self::AcceptRisk { .. }
+            | Self::ChooseClientCertificate { .. }
+            | Self::ShowClientCertificate { .. }
             | Self::Cleaned { .. }
             | Self::DiscardDownloads { .. }
             | Self::SelfTest { .. } => Audience::Pages,
@@ -297,6 +322,9 @@ pub struct Status {
     /// The downloads from its host, while its gate is shut.
     #[serde(default)]
     pub downloads: Downloads,
+    /// Firefox: whether looks may show a client certificate of the user's.
+    #[serde(default)]
+    pub shows_client_certificate: bool,
     /// True where somebody else may have stored something under the address's name: after a Danger
     /// or a way past the gate.
     #[serde(default)]

@@ -29,12 +29,14 @@ if (isFirefox) {
         guarded,
         ["blocking"],
     );
+    const LEFT_OUT = ["connection", "cookie", "authorization"];
     // Measured: without it, every further probe is answered over the first one's connection.
     webRequest.onBeforeSendHeaders.addListener(
         (details) => {
             // A WebSocket has a connection of its own, and that header for itself.
             if (!isOwn(details) || details.type === "websocket") return {};
-            const others = details.requestHeaders.filter(({ name }) => name.toLowerCase() !== "connection");
+            // A look may show a client certificate, and the browser adds all that is the user's to a request that may.
+            const others = details.requestHeaders.filter(({ name }) => !LEFT_OUT.includes(name.toLowerCase()));
             return { requestHeaders: [...others, { name: "Connection", value: "close" }] };
         },
         { ...guarded, tabId: -1 },

@@ -179,7 +179,9 @@ impl<P: Ports> Engine<P> {
     async fn check_now(&self, address: &Address) {
         for looks_left in (0..MAX_LOOKS).rev() {
             let attempt = self.begin(address);
-            let judged = match self.ports().look(address).await {
+            let shows =
+                self.store.with(|state| state.kept.settings.client_certificates.contains(address));
+            let judged = match self.ports().look(address, shows).await {
                 Ok(captured) => check::judge(&self.store, self, address, &captured).await,
                 Err(unseen) => Judged::unseen(address, self.store.now(), &unseen),
             };

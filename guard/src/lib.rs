@@ -15,6 +15,7 @@
 //! | what logs and monitors are asked, and what they found | [`audits`], [`audit`], [`proof`], [`sources`] |
 //! | a newer list of logs | [`log_list`] |
 //! | what the home is asked and said, and when its token may be sent | [`homes`], [`home`] |
+//! | whether a look may show a client certificate | [`client_certificate`] |
 //! | which downloads wait while the gate is shut | [`downloads`] |
 //! | what a flow may ask of a browser | [`ports`] |
 //! | the light in the toolbar | [`light`] |
@@ -30,6 +31,7 @@ pub mod audits;
 pub mod basis;
 pub mod changes;
 pub mod check;
+pub mod client_certificate;
 pub mod downloads;
 pub mod engine;
 pub mod gate;

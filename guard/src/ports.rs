@@ -72,11 +72,16 @@ pub struct Unseen {
 /// Looks at what an address presents.
 #[allow(async_fn_in_trait, reason = "one thread")]
 pub trait Probe {
-    /// Looks at what it presents now, on a connection of its own.
+    /// Looks at what it presents now, on a connection of its own. With
+    /// `shows_client_certificate` the user's may be shown where one is asked for.
     ///
     /// # Errors
     /// No certificate was seen.
-    async fn look(&self, address: &Address) -> Result<Captured, Unseen>;
+    async fn look(
+        &self,
+        address: &Address,
+        shows_client_certificate: bool,
+    ) -> Result<Captured, Unseen>;
 }
 
 /// Arithmetic and network.

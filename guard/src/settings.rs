@@ -50,6 +50,9 @@ pub struct Settings {
     /// The addresses whose site may have stored what somebody else sent: after a Danger or a way
     /// past the gate, until it is cleared.
     pub unclean: BTreeSet<Address>,
+    /// The addresses that may be shown a client certificate of the user's in a look, where they ask
+    /// for one. Which one is between the user and the browser.
+    pub client_certificates: BTreeSet<Address>,
     /// A newer table of Home Assistant's advisories than the one that is shipped, JSON; empty for
     /// none.
     pub advisories: String,
@@ -120,6 +123,7 @@ impl Default for Settings {
             crt_sh: String::new(),
             homes: BTreeMap::new(),
             unclean: BTreeSet::new(),
+            client_certificates: BTreeSet::new(),
             advisories: String::new(),
         }
     }
@@ -129,7 +133,13 @@ impl Settings {
     /// These settings with all that does not belong to one address from `other`.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
-        Self { consents: self.consents, homes: self.homes, unclean: self.unclean, ..other }
+        Self {
+            consents: self.consents,
+            homes: self.homes,
+            unclean: self.unclean,
+            client_certificates: self.client_certificates,
+            ..other
+        }
     }
 
     /// Notes whom the user allows to be asked about an address.
@@ -185,6 +195,7 @@ mod tests {
         now.allow(&two, yes);
         now.homes.insert(two.clone(), LocalHome::default());
         now.unclean.insert(two.clone());
+        now.client_certificates.insert(two.clone());
         let after = now.clone().with(page);
         assert_eq!(after, Settings { reuse_minutes: 3, ..now });
         assert_eq!(after.consents.keys().collect::<Vec<_>>(), [&two]);

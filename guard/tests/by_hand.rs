@@ -178,3 +178,32 @@ fn what_cannot_be_read_is_kept_aside() {
         assert_eq!(world.borrow().local["kept_aside"].as_array().unwrap().len(), 4);
     }));
 }
+
+#[test]
+fn a_client_certificate_is_shown_where_the_user_lets_it() {
+    let [one, two] = addresses();
+    let (_world, life) = with(|world| world.asks_for_certificate = true);
+    assert!(life.run(async {
+        let engine = start(&life).await;
+        let found = |address| {
+            engine.store.with(|state| {
+                state.address(address).report().map(|report| report.decided_by.clone())
+            })
+        };
+        let wanted = Some(vec![Code::CertificateClientWanted]);
+        for address in [&one, &two] {
+            engine.check(address).await;
+            assert_eq!(found(address), wanted);
+        }
+        engine.show_client_certificate(&one, true).await.unwrap();
+        assert_eq!(engine.light(&one), Light::Trusted);
+        engine.check(&two).await;
+        assert_eq!(found(&two), wanted, "for that address alone");
+        engine.show_client_certificate(&one, false).await.unwrap();
+        assert_eq!((engine.light(&one), found(&one)), (Light::Unchecked, wanted));
+        let nowhere = "nowhere.test".parse().unwrap();
+        engine.show_client_certificate(&nowhere, true).await.unwrap();
+        let shown = engine.store.with(|state| state.kept.settings.client_certificates.len());
+        assert_eq!(shown, 0, "an address that is not guarded is not asked");
+    }));
+}

@@ -295,7 +295,11 @@ codes! {
     CertificateClientWanted "certificate-client-wanted" Certificate NotChecked
         message "Whoever answers asks for a certificate of yours."
         meaning "The connection ended because none was shown (a client certificate, mutual TLS). Doorlight's look carries nothing of yours, so it saw no certificate. Anybody on the way can answer like this."
-        action "If you did not set your home up like this, stay away and try from another network. If you did, Doorlight cannot check it in this browser: guard an address of it that asks for none."
+        action "If you did not set your home up like this, stay away and try from another network. If you did, the browser can show yours for the look: Doorlight offers it where it stops you."
+    CertificateHandshakeFailed "certificate-handshake-failed" Certificate NotChecked
+        message "The encrypted connection could not be set up."
+        meaning "Something answers, but the connection ended before a certificate came: it may speak no TLS at this port, or none that this browser knows, or ask for a certificate of yours. Anybody on the way can answer like this."
+        action "See whether the port is right, and whether the server's TLS is set up, then check again."
     CertificateLookEnded "certificate-look-ended" Certificate NotChecked
         message "You ended the look at the certificate."
         meaning "In this browser Doorlight can see a certificate only while the browser's bar says that it is debugging. Cancel was pressed."

@@ -20,27 +20,36 @@ import { removeFolder } from "./machine.mjs";
 const openssl = (folder, ...args) => execFileSync("openssl", args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
 
-/** An authority of its own, and a certificate for `hosts` by it: file names. */
-function certify(folder, hosts) {
+/** An authority of its own: a file with its certificate. */
+function makeAuthority(folder) {
     const ca = ["-keyout", "ca.key", "-out", "ca.pem", "-days", "99", "-subj", "/CN=Machine authority"];
     const may = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"];
     openssl(folder, "req", "-x509", ...NEW_KEY, ...ca, ...may);
-    const names = hosts.map((host) => `${isIP(host) ? "IP" : "DNS"}:${host}`).join(",");
-    writeFileSync(join(folder, "extensions"), `subjectAltName=${names}\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n`);
-    openssl(folder, "req", "-new", ...NEW_KEY, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=site");
+    return join(folder, "ca.pem");
+}
+
+/** A certificate by the authority: its files. */
+function certify(folder, name, ...extensions) {
+    writeFileSync(join(folder, "extensions"), [...extensions, "keyUsage=digitalSignature", ""].join("\n"));
+    openssl(folder, "req", "-new", ...NEW_KEY, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
     const by = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "90", "-extfile", "extensions"];
-    openssl(folder, "x509", "-req", "-in", "leaf.csr", "-out", "leaf.pem", ...by);
-    return { ca: join(folder, "ca.pem"), key: join(folder, "leaf.key"), certificate: join(folder, "leaf.pem") };
+    openssl(folder, "x509", "-req", "-in", `${name}.csr`, "-out", `${name}.pem`, ...by);
+    return { key: join(folder, `${name}.key`), certificate: join(folder, `${name}.pem`) };
 }
 
 /**
  * Starts the sites. `hosts`: the names that the certificate is for; `names`: further ones that the browsers find on loopback too;
- * `tls`: more that the server over TLS is told.
+ * `tls`: more that the server over TLS is told; `visitors`: the version of TLS by which it asks for a client certificate, if it does.
  */
-export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [], tls: more = {} } = {}) {
+export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [], tls: more = {}, visitors } = {}) {
     const folder = mkdtempSync(join(tmpdir(), "doorlight-attacker-"));
-    const files = certify(folder, hosts);
-    lab.trusted.push(files.ca);
+    const ca = makeAuthority(folder);
+    lab.trusted.push(ca);
+    const alternatives = hosts.map((host) => `${isIP(host) ? "IP" : "DNS"}:${host}`).join(",");
+    const certifySite = (name) => certify(folder, name, `subjectAltName=${alternatives}`, "extendedKeyUsage=serverAuth");
+    const asks = visitors && { requestCert: true, rejectUnauthorized: true, minVersion: visitors, maxVersion: visitors };
+    const contextOf = ({ key, certificate }) => ({ key: readFileSync(key), cert: readFileSync(certificate), ca: readFileSync(ca), ...asks, ...more });
+    const files = certifySite("site");
     const log = [];
     const handlers = new Map();
     const note = (scheme, { method, url, headers }, body) => {
@@ -76,7 +85,7 @@ export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [], t
         const { port } = server.address();
         return { port, url: (host, path = "/") => `${scheme}://${host}:${port}${path}` };
     };
-    const tls = https.createServer({ key: readFileSync(files.key), cert: readFileSync(files.certificate), ...more });
+    const tls = https.createServer(contextOf(files));
     const plain = http.createServer();
     const sites = {
         https: await start("https", tls),
@@ -84,10 +93,19 @@ export async function attacker(lab, { hosts = [`sub.${lab.host}`], names = [], t
         /** Answers every HEAD in both schemes, in the place of what is the path's: `head(request, response)`. */
         head: undefined,
         /** The authority's certificate, a file; and its text. */
-        ca: files.ca,
-        authority: readFileSync(files.ca, "utf8"),
+        ca,
+        authority: readFileSync(ca, "utf8"),
         /** The certificate for the hosts, a file. */
         certificate: files.certificate,
+        /** A client certificate that the site takes, with its key: a PKCS#12 file without a password. */
+        visitor() {
+            const { key, certificate } = certify(folder, "visitor", "extendedKeyUsage=clientAuth");
+            const file = join(folder, "visitor.p12");
+            openssl(folder, "pkcs12", "-export", "-in", certificate, "-inkey", key, "-out", file, "-passout", "pass:", "-name", "Visitor");
+            return file;
+        },
+        /** From now on it presents another certificate for the same hosts, by the same authority. */
+        changeKey: () => tls.setSecureContext(contextOf(certifySite("other"))),
         log,
         /**
          * Answers a path, in both schemes and at all names. `handler(entry, response)` returns the text of an HTML page,

@@ -43,12 +43,13 @@ export async function until(what, { within = 30_000, every = 50, why = what } = 
     }
 }
 
-function trust(database, lab) {
+function trust(database, lab, clientCertificate) {
     mkdirSync(database, { recursive: true });
     execFileSync("certutil", ["-N", "-d", `sql:${database}`, "--empty-password"]);
     lab.trusted.forEach((file, n) =>
         execFileSync("certutil", ["-A", "-d", `sql:${database}`, "-n", `lab ${n}`, "-t", "C,,", "-i", file]),
     );
+    if (clientCertificate) execFileSync("pk12util", ["-i", clientCertificate, "-d", `sql:${database}`, "-W", ""]);
 }
 
 /**
@@ -76,7 +77,7 @@ function prepared(kind, lab, folder, { isStock, hasWatch, hasCookies = true, may
 /** Home and profile of a browser that starts for the first time. What the driver installs is gone after a restart of Firefox, so for that it is put into the profile. */
 function furnish(kind, lab, folder, options) {
     const extension = prepared(kind, lab, folder, options);
-    trust(join(folder, kind === "chromium" ? "home/.pki/nssdb" : "profile"), lab);
+    trust(join(folder, kind === "chromium" ? "home/.pki/nssdb" : "profile"), lab, options.clientCertificate);
     if (kind === "chromium" && (options.isLoaded || options.saved)) {
         mkdirSync(join(folder, "profile/Default"), { recursive: true });
         const preferences = {

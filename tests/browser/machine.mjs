@@ -1,4 +1,7 @@
-// What tests have on this machine: folders, and processes that run in them.
+// What tests have on this machine: folders, processes that run in them, a screen with a keyboard.
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { readFileSync, readdirSync, rmSync } from "node:fs";
 
 /** Removes a folder. A browser that has ended may have children that write on for a moment. */
@@ -34,3 +37,20 @@ export function endBrowser(profile) {
         }
     }
 }
+
+/** A screen for whatever is started from now on in a window. */
+export async function startScreen() {
+    // It takes a number that is free, and says which once it is up.
+    const screen = spawn("Xvfb", ["-displayfd", "3", "-screen", "0", "1280x900x24"], { stdio: ["ignore", "ignore", "inherit", "pipe"] });
+    const [number] = await once(createInterface({ input: screen.stdio[3] }), "line", { signal: AbortSignal.timeout(60_000) });
+    process.env.DISPLAY = `:${number}`;
+    return {
+        stop() {
+            delete process.env.DISPLAY;
+            screen.kill();
+        },
+    };
+}
+
+/** Keys for whatever has the keyboard on that screen. */
+export const press = (...keys) => execFileSync("xdotool", ["key", "--delay", "120", ...keys]);

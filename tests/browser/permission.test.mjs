@@ -1,26 +1,15 @@
 // The extension as it is shipped: no host permission at first, and the browser's own prompt, answered by keyboard in a window.
 import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { execFileSync } from "node:child_process";
 import { startLab } from "./lab.mjs";
 import { KINDS, launch, sleep, until } from "./browser.mjs";
-
-const press = (...keys) => execFileSync("xdotool", ["key", "--delay", "120", ...keys]);
+import { press, startScreen } from "./machine.mjs";
 
 describe("the permission prompt, in a window", () => {
     let screen;
-    before(async () => {
-        // It takes a number that is free, and says which once it is up.
-        screen = spawn("Xvfb", ["-displayfd", "3", "-screen", "0", "1280x900x24"], { stdio: ["ignore", "ignore", "inherit", "pipe"] });
-        const [number] = await once(createInterface({ input: screen.stdio[3] }), "line", { signal: AbortSignal.timeout(60_000) });
-        process.env.DISPLAY = `:${number}`;
-    });
-    after(() => {
-        delete process.env.DISPLAY;
-        screen?.kill();
-    });
+    before(async () => (screen = await startScreen()));
+    after(() => screen.stop());
 
     for (const kind of KINDS) {
         test(`${kind}: nothing is granted at first; the address is guarded once the user allows it`, async () => {

@@ -54,44 +54,5 @@ for (const kind of KINDS) {
                 }
             });
         }
-
-        for (const version of ["TLSv1.3", "TLSv1.2"]) {
-            // Firefox says of TLS 1.2's alert no more than that the handshake failed.
-            const skip = kind === "firefox" && version === "TLSv1.2" && "the browser does not say why";
-            test(`one that asks for a client certificate by ${version} is named as such`, { skip }, async () => {
-                const lab = await startLab();
-                const host = `odd.${lab.host}`;
-                const tls = { requestCert: true, rejectUnauthorized: true, minVersion: version, maxVersion: version };
-                const site = await attacker(lab, { hosts: [host], tls });
-                const own = await launch(kind, lab, site.launchOptions(kind, { hosts: [host] }));
-                try {
-                    const address = `${host}:${site.https.port}`;
-                    await own.guard({ roots: site.authority, pins: undefined, address });
-                    // A server that hangs up at once may take its own alert along: then nothing but that is seen, until the next look.
-                    const seen = new Set();
-                    for (let n = 0; n < 6; n++) {
-                        const { light, report } = await own.ask({ ask: "check-again", address });
-                        assert.equal(light, "unchecked");
-                        seen.add(report.decided_by.join());
-                    }
-                    assert.ok(seen.delete("certificate-client-wanted"), [...seen].join());
-                    assert.ok([...seen].every((code) => code === "certificate-missing"), [...seen].join());
-                    const page = await own.browser.newPage();
-                    const says = async () => {
-                        await go(page, "about:blank");
-                        await go(page, site.https.url(host, "/secret"));
-                        await until(() => isAtGate(page), { why: "the gate" });
-                        await until(() => page.evaluate(() => Boolean(document.querySelector("h1"))), { why: "its verdict" });
-                        return page.evaluate(() => document.body.innerText.includes("Whoever answers asks for a certificate of yours"));
-                    };
-                    await until(says, { why: "it says so", within: 60_000 });
-                    assert.deepEqual(site.log, []);
-                } finally {
-                    await own.close();
-                    lab.stop();
-                    site.stop();
-                }
-            });
-        }
     });
 }

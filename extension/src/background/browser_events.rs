@@ -108,9 +108,9 @@ impl Details {
         self.url.starts_with("http://") || self.url.starts_with("ws://")
     }
 
-    /// The address it goes to, whatever the scheme.
+    /// The address it goes to, whatever the scheme, and with whatever name and password.
     pub fn address(&self) -> Option<Address> {
-        address_of(&self.url)
+        address_of(without_user(&self.url).as_deref().unwrap_or(&self.url))
     }
 
     /// The URL that the answer sends the browser to.
@@ -207,8 +207,12 @@ fn first_of(work: Promise, milliseconds: u32) -> Promise {
 pub async fn headers_received(engine: &Engine, details: &Details) -> Value {
     let Browser::Firefox(firefox) = &engine.ports().capture else { return let_through() };
     if details.is_own() {
+        if !engine.ports().gate.is_probe(&details.url) {
+            return let_through();
+        }
         firefox.probe_answered(&details.url, &details.request_id).await;
-        return let_through();
+        // All has been seen: no body is waited for, no cookie kept, no password asked for.
+        return cancel();
     }
     let Some(address) = details.address() else { return cancel() };
     // Plain answers and other ports never got this far; what the cache holds is no evidence (and
@@ -333,7 +337,7 @@ pub async fn request_failed(engine: &Engine, details: &Details) {
     let is_silent = details.kind == "websocket" && details.error == "net::ERR_FAILED";
     if is_silent && engine.way(&address).is_open() {
         // A server that restarts says nothing about its certificate.
-        match engine.ports().capture.look(&engine.ports().gate, &address).await {
+        match engine.ports().capture.look(&engine.ports().gate, &address, false).await {
             Ok(captured) => {
                 engine.saw(&address, &captured).await;
             }

@@ -92,8 +92,12 @@ impl From<CaptureError> for Unseen {
 }
 
 impl Probe for Effects {
-    async fn look(&self, address: &Address) -> Result<Captured, Unseen> {
-        Ok(self.capture.look(&self.gate, address).await?)
+    async fn look(
+        &self,
+        address: &Address,
+        shows_client_certificate: bool,
+    ) -> Result<Captured, Unseen> {
+        Ok(self.capture.look(&self.gate, address, shows_client_certificate).await?)
     }
 }
 

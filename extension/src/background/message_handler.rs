@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::background::client_certificate;
 use crate::background::engine::Engine;
 use crate::background::guarding;
 use crate::background::home_status;
@@ -133,6 +134,13 @@ pub async fn answer(engine: &Engine, message: &str, sender: &Sender) -> String {
         Request::AcceptRisk { address, is_accepted, shown } => {
             let accepted = engine.accept_risk(&address, is_accepted, shown).await;
             json(status(engine, &address, accepted.err()).await)
+        }
+        Request::ChooseClientCertificate { address } => {
+            json(client_certificate::choose(engine, &address, sender.tab).await)
+        }
+        Request::ShowClientCertificate { address, is_shown } => {
+            let shown = engine.show_client_certificate(&address, is_shown).await;
+            json(status(engine, &address, shown.err()).await)
         }
         Request::Cleaned { address } => {
             let changed = engine
@@ -296,6 +304,7 @@ fn no_address(engine: &Engine) -> Status {
         watch: None,
         home: None,
         downloads: Downloads::default(),
+        shows_client_certificate: false,
         should_clean: false,
         trouble: engine.store.with(|state| state.not_stored.clone()),
     }
@@ -375,6 +384,7 @@ async fn standing(engine: &Engine, address: &Address, trouble: Option<Trouble>) 
             watch: None,
             home: None,
             downloads: Downloads { waiting, stopped },
+            shows_client_certificate: state.kept.settings.client_certificates.contains(address),
             should_clean: state.kept.settings.unclean.contains(address),
             trouble: trouble
                 .or_else(|| state.not_stored.clone())
@@ -481,12 +491,15 @@ async fn unguard(engine: &Engine, address: &Address) -> Option<Trouble> {
 async fn forget(engine: &Engine, address: &Address) -> Result<(), Trouble> {
     let is_kept = engine.store.with(|state| {
         let settings = &state.kept.settings;
-        settings.consents.contains_key(address) || settings.unclean.contains(address)
+        settings.consents.contains_key(address)
+            || settings.unclean.contains(address)
+            || settings.client_certificates.contains(address)
     });
     if is_kept {
         let forgotten = engine.store.change_settings(|settings| {
             settings.allow(address, Consent::default());
             settings.unclean.remove(address);
+            settings.client_certificates.remove(address);
         });
         forgotten.await.map_err(|error| not_stored(&error))?;
     }

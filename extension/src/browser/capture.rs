@@ -5,6 +5,9 @@
 //! `Connection: close`, so that the next probe cannot be answered over an old connection. HTTP/2
 //! has no such header: there a second probe may travel over the first one's connection
 //! (docs/threat-model.md). One module per browser.
+//!
+//! A home that asks for a client certificate is looked at in Firefox with the one that the user
+//! chose, once they let it: the only thing of theirs that a look may show.
 
 pub mod chromium;
 pub mod firefox;
@@ -14,7 +17,7 @@ use doorlight::address::Address;
 
 use self::chromium::Chromium;
 use self::firefox::Firefox;
-use self::probe::{Capture, CaptureError};
+use self::probe::CaptureError;
 use crate::browser::api;
 use crate::browser::gate::Gate;
 use doorlight_guard::ports::Captured;
@@ -38,13 +41,18 @@ impl Browser {
         }
     }
 
-    /// Looks at what an address presents now.
+    /// Looks at what an address presents now. `shows_client_certificate` counts in Firefox alone.
     ///
     /// # Errors
     /// No certificate was seen, for the reason given.
-    pub async fn look(&self, gate: &Gate, address: &Address) -> Result<Captured, CaptureError> {
+    pub async fn look(
+        &self,
+        gate: &Gate,
+        address: &Address,
+        shows_client_certificate: bool,
+    ) -> Result<Captured, CaptureError> {
         match self {
-            Self::Firefox(firefox) => firefox.look(gate, address).await,
+            Self::Firefox(firefox) => firefox.look(gate, address, shows_client_certificate).await,
             Self::Chromium(chromium) => chromium.look(gate, address).await,
         }
     }
@@ -52,7 +60,7 @@ impl Browser {
     /// The name of the way certificates are seen.
     pub fn capture_name(&self) -> &'static str {
         match self {
-            Self::Firefox(firefox) => firefox.name(),
+            Self::Firefox(_) => "firefox",
             Self::Chromium(chromium) => chromium.name(),
         }
     }

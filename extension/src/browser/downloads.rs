@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::browser::api;
-use crate::browser::url::address_of;
+use crate::browser::url::{address_of, without_user};
 
 /// A download, as both browsers describe it.
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ impl Item {
         let url = if self.final_url.is_empty() { &self.url } else { &self.final_url };
         Some(Download {
             id: self.id,
-            address: address_of(url)?,
+            address: address_of(without_user(url).as_deref().unwrap_or(url))?,
             is_tls: url.starts_with("https:"),
             started: self.start_time,
             // Chromium calls a paused one "in progress", Firefox "interrupted".

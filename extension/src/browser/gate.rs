@@ -13,6 +13,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use doorlight::address::{Address, Host};
 use doorlight::url::Url;
@@ -57,6 +58,9 @@ pub fn wanted(url: &str) -> Option<Address> {
         .flatten()
 }
 
+/// Probes by URL, each with the number of the rule that lets it pass, until it was sent.
+type Probes = Rc<RefCell<BTreeMap<String, Option<u64>>>>;
+
 /// The gate of this browser.
 #[derive(Debug)]
 pub struct Gate {
@@ -66,9 +70,8 @@ pub struct Gate {
     /// True at the browser's start: Chromium writes its settings down seconds after they were made,
     /// so a crash may have lost what was blocked last.
     must_block_again: Cell<bool>,
-    /// Our own probes that are under way, by URL, each with the number of the rule that lets it
-    /// pass until it was sent.
-    probes: RefCell<BTreeMap<String, Option<u64>>>,
+    /// Our own probes that are under way.
+    probes: Probes,
     next_probe: Cell<u64>,
     /// What the last call has set, in Firefox: to ask again takes a millisecond each time, and no
     /// other background shares it there.
@@ -97,7 +100,7 @@ impl Gate {
             rules,
             blocked: RefCell::default(),
             must_block_again: Cell::default(),
-            probes: RefCell::default(),
+            probes: Probes::default(),
             next_probe,
             known: Known::default(),
         }
@@ -342,18 +345,24 @@ impl Gate {
         (!self.rules.is_firefox).then(|| api::has("contentSettings.cookies"))
     }
 
-    /// Makes a URL for one probe of our own, and lets it pass for as long as the exemption lives.
+    /// Makes a URL for one probe of our own, and lets it pass for as long as the exemption lives: from
+    /// this background, or from a page of ours in `tab`.
     ///
     /// # Errors
     /// The browser refused the rule.
-    pub async fn exempt(&self, url: &str, method: Method) -> Result<Exemption<'_>, Refused> {
+    pub async fn exempt(
+        &self,
+        url: &str,
+        method: Method,
+        tab: Option<i32>,
+    ) -> Result<Exemption, Refused> {
         let url = format!("{url}?{}", api::random_uuid().replace('-', ""));
         let n = self.next_probe.get();
         self.next_probe.set(n.wrapping_add(1));
-        let rule = self.rules.probe(n, &url, method);
+        let rule = self.rules.probe(n, &url, method, tab);
         self.probes.borrow_mut().insert(url.clone(), Some(id(&rule)));
         // Whoever gives up while the browser sets the rule takes it back too.
-        let exemption = Exemption { gate: self, url };
+        let exemption = Exemption { probes: Rc::clone(&self.probes), url };
         api::change_rules(RuleKind::Session, &[id(&rule)], &[rule]).await?;
         Ok(exemption)
     }
@@ -386,21 +395,21 @@ impl Gate {
 /// Lets one probe of our own pass the shut gate. Its rule goes when the request was sent, or with
 /// the exemption, whatever became of the probe.
 #[derive(Debug)]
-pub struct Exemption<'g> {
-    gate: &'g Gate,
+pub struct Exemption {
+    probes: Probes,
     url: String,
 }
 
-impl Exemption<'_> {
+impl Exemption {
     /// The URL of the probe.
     pub fn url(&self) -> &str {
         &self.url
     }
 }
 
-impl Drop for Exemption<'_> {
+impl Drop for Exemption {
     fn drop(&mut self) {
-        take_back(self.gate.probes.borrow_mut().remove(&self.url).flatten());
+        take_back(self.probes.borrow_mut().remove(&self.url).flatten());
     }
 }
 

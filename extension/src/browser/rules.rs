@@ -273,9 +273,9 @@ impl Rules {
     }
 
     /// The rule that lets one of our own probes pass. Whoever answers TLS reads its URL and may
-    /// hand it on while the answer waits, so the URL alone is no exemption: only a request without
-    /// a tab, from our own origin, with this method passes.
-    pub fn probe(&self, n: u64, url: &str, method: Method) -> Value {
+    /// hand it on while the answer waits, so the URL alone is no exemption: only a request from our
+    /// own origin, with this method, and of a page in `tab` or without a tab passes.
+    pub fn probe(&self, n: u64, url: &str, method: Method, tab: Option<i32>) -> Value {
         json!({
             "id": self.probes().start + n % PROBES,
             "priority": 40,
@@ -283,7 +283,7 @@ impl Rules {
                 "urlFilter": format!("|{url}|"),
                 "requestMethods": [method.as_str().to_ascii_lowercase()],
                 "resourceTypes": ["xmlhttprequest"],
-                "tabIds": [-1],
+                "tabIds": [tab.unwrap_or(-1)],
                 "initiatorDomains": [self.own_host],
             },
             "action": {"type": "allow"},
@@ -561,7 +561,7 @@ mod tests {
         assert_eq!(both.len(), 1, "one is open already");
         let ids: BTreeSet<_> = of_a.iter().chain(&both[0].1).map(id).collect();
         assert_eq!(ids.len(), 4, "no number twice");
-        let probe = rules.probe(0, "https://a.test/robots.txt?1", Method::Head);
+        let probe = rules.probe(0, "https://a.test/robots.txt?1", Method::Head, None);
         let present: Vec<_> = of_a.iter().cloned().chain([probe.clone()]).collect();
         assert_eq!(
             rules.open_strays(&present, &BTreeSet::from([b])),
@@ -582,7 +582,7 @@ mod tests {
         let rules = rules(false);
         for (method, own, other) in [(Method::Head, "head", "get"), (Method::Get, "get", "head")] {
             let mut set = set(&rules, &[("home.example", true)], &[]);
-            set.push(rules.probe(7, url, method));
+            set.push(rules.probe(7, url, method, None));
             assert_eq!(verdict(&set, url, "xmlhttprequest", own), "allow");
             for (url, kind, method) in [
                 (url, "xmlhttprequest", other),

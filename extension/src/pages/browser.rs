@@ -30,6 +30,8 @@ extern "C" {
     fn tabs_get_current() -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "tabs"], js_name = remove)]
     fn tabs_remove(id: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(catch, js_name = fetch)]
+    fn global_fetch(url: &str, options: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "browsingData"], js_name = remove)]
     fn browsing_data_remove(options: &JsValue, kinds: &JsValue) -> Result<Promise, JsValue>;
 }
@@ -74,6 +76,21 @@ impl Host for Extension {
 /// True in Firefox.
 pub fn is_firefox() -> bool {
     own_url("").starts_with("moz-extension:")
+}
+
+/// Asks an address for headers alone, with no cookie, password or referrer.
+///
+/// # Errors
+/// What the browser says.
+pub async fn ask_for_headers(url: &str) -> Result<(), JsValue> {
+    let options = serde_json::json!({
+        "method": "HEAD",
+        "credentials": "omit",
+        "cache": "no-store",
+        "redirect": "manual",
+        "referrerPolicy": "no-referrer",
+    });
+    kept(global_fetch(url, &value(&options))).await.map(|_| ())
 }
 
 /// Opens the options page.

@@ -232,6 +232,7 @@ mod tests {
             home: None,
             watch: Some(Box::new(Watch { consent, ..samples::watch(address) })),
             downloads: Downloads::default(),
+            shows_client_certificate: false,
             should_clean: false,
             trouble: None,
         }

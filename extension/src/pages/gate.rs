@@ -18,8 +18,8 @@ use super::button::{Look, button, row};
 use super::confirm::Then;
 use super::dom::{Part, body, by_id, folded, paragraph, part, title};
 use super::{
-    browser, certificate, check_up, cleaning, clock, confirm, downloads, findings, past,
-    permission, place, reason, said, sign, words,
+    browser, certificate, check_up, cleaning, client_certificate, clock, confirm, downloads,
+    findings, past, permission, place, reason, said, sign, words,
 };
 
 /// How long a page that was let go on has to leave, in milliseconds.
@@ -193,6 +193,7 @@ impl Gate {
         parts.push(paragraph(&why.text).class("lead"));
         parts.extend(status.report.as_ref().and_then(reason::advice));
         parts.push(row([self.again_button(address, Look::First), leave_button_plain()]));
+        parts.extend(client_certificate::note(address, status, &self.then()));
         parts.extend(downloads::note(address, status.downloads, &self.then()));
         parts.extend(status.report.as_ref().map(|report| self.evidence(address, report)));
         parts.push(past::way_past(address, sha256_of(status), &self.then()));

@@ -14,8 +14,8 @@ use super::dom::{self, Part, by_id, folded, paragraph, part};
 use super::field::field;
 use super::import::import;
 use super::{
-    browser, certificate, check_up, cleaning, clock, downloads, file, gate, permission, place,
-    said, sign, sources, watch, words,
+    browser, certificate, check_up, cleaning, client_certificate, clock, downloads, file, gate,
+    permission, place, said, sign, sources, watch, words,
 };
 
 /// The most entries of the journal that are shown.
@@ -142,6 +142,7 @@ fn site(address: &Address, status: &Status) -> Part {
         whole = whole.child(cleaning::note(address, &then(&id)));
     }
     whole = whole.children(downloads::note(address, status.downloads, &then(&id)));
+    whole = whole.children(client_certificate::note(address, status, &then(&id)));
     if !status.has_permission {
         whole = whole
             .child(paragraph(&words::word("site_no_permission")).class("note"))

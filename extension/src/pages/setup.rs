@@ -18,8 +18,8 @@ use super::confirm::Then;
 use super::dom::{Part, by_id, folded, paragraph, part, title};
 use super::field::{Field, field};
 use super::{
-    browser, certificate, cleaning, clock, confirm, consent, findings, permission, place, reason,
-    said, sign, watch, words,
+    browser, certificate, cleaning, client_certificate, clock, confirm, consent, findings,
+    permission, place, reason, said, sign, watch, words,
 };
 
 /// How the background says that it has to use the browser's debugger.
@@ -174,6 +174,7 @@ fn show_unchecked(address: &Address, status: &Status) {
     parts.extend(status.report.as_ref().and_then(reason::advice));
     parts.push(paragraph(&words::word("setup_unchecked_text")));
     parts.push(row([again_button(address, Look::First)]));
+    parts.extend(client_certificate::note(address, status, &then(address)));
     parts.push(folded(
         &words::word("setup_before_title"),
         [

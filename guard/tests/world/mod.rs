@@ -128,6 +128,8 @@ pub struct World {
     pub now: Timestamp,
     /// What each address presents; nobody answers for the others.
     pub presents: BTreeMap<Address, &'static str>,
+    /// True: whoever answers asks for a client certificate.
+    pub asks_for_certificate: bool,
     pub at_home: AtHome,
     /// The ID of each notification, as often as it was shown.
     pub told: Vec<String>,
@@ -186,6 +188,7 @@ impl World {
             alarms: [Alarm::default(); 2],
             now: material.now,
             presents: BTreeMap::from([(one, "good"), (two, "good")]),
+            asks_for_certificate: false,
             at_home: AtHome::Nobody,
             told: Vec::new(),
             sent: 0,
@@ -549,7 +552,15 @@ impl Spawn for Ports {
 }
 
 impl Probe for Ports {
-    async fn look(&self, address: &Address) -> Result<Captured, Unseen> {
+    async fn look(
+        &self,
+        address: &Address,
+        shows_client_certificate: bool,
+    ) -> Result<Captured, Unseen> {
+        if !shows_client_certificate && self.0.world.borrow().asks_for_certificate {
+            let reason = "none was shown".into();
+            return Err(Unseen { code: Code::CertificateClientWanted, reason });
+        }
         let presented = self
             .0
             .effect(format!("look at {address}"), |world| world.presents.get(address).copied())

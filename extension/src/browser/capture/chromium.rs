@@ -20,7 +20,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::browser::api;
 use crate::browser::capture::probe::{
-    Capture, CaptureError, LOOK_LIMIT, PROBE_PATH, Probe, ProbeError, UNTOLD, Way, probe,
+    CaptureError, LOOK_LIMIT, PROBE_PATH, Probe, ProbeError, UNTOLD, Way, probe,
 };
 use crate::browser::gate::Gate;
 use doorlight_guard::ports::{Captured, Refused};
@@ -112,7 +112,7 @@ impl Chromium {
                 Err(error) => {
                     // The common way is tried first again.
                     self.ways.borrow_mut().remove(address);
-                    way = way.after(&error).ok_or(error)?;
+                    way = way.after(&error, false).ok_or(error)?;
                 }
             }
         }
@@ -229,8 +229,12 @@ impl Chromium {
     }
 }
 
-impl Capture for Chromium {
-    async fn look(&self, gate: &Gate, address: &Address) -> Result<Captured, CaptureError> {
+impl Chromium {
+    /// Looks at what an address presents now, by whichever way leads to it.
+    ///
+    /// # Errors
+    /// No certificate was seen.
+    pub async fn look(&self, gate: &Gate, address: &Address) -> Result<Captured, CaptureError> {
         let _turn = self.turn.take().await;
         match self.has_security_info.get() {
             Some(false) => self.by_debugger(gate, address).await,
@@ -242,7 +246,8 @@ impl Capture for Chromium {
         }
     }
 
-    fn name(&self) -> &'static str {
+    /// The name of the way, for the report of the options page.
+    pub fn name(&self) -> &'static str {
         match self.has_security_info.get() {
             Some(true) => "chromium-security-info",
             Some(false) | None => "chromium-debugger",

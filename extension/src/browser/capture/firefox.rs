@@ -13,9 +13,7 @@ use serde_json::Value;
 use crate::browser::api;
 use doorlight_guard::ports::Captured;
 
-use crate::browser::capture::probe::{
-    Capture, CaptureError, PROBE_PATH, Probe, ProbeError, Way, probe,
-};
+use crate::browser::capture::probe::{CaptureError, PROBE_PATH, Probe, ProbeError, Way, probe};
 use crate::browser::gate::Gate;
 
 /// How long to wait for the event that says why a fetch failed, in steps of ten milliseconds. It
@@ -93,9 +91,20 @@ impl Firefox {
     }
 }
 
-impl Capture for Firefox {
-    async fn look(&self, gate: &Gate, address: &Address) -> Result<Captured, CaptureError> {
-        let mut way = self.ways.borrow().get(address).copied().unwrap_or(Way::FIRST);
+impl Firefox {
+    /// Looks at what an address presents now, by whichever way leads to it.
+    ///
+    /// # Errors
+    /// No certificate was seen.
+    pub async fn look(
+        &self,
+        gate: &Gate,
+        address: &Address,
+        shows_client_certificate: bool,
+    ) -> Result<Captured, CaptureError> {
+        let last = self.ways.borrow().get(address).copied();
+        let may_go = |way: &Way| shows_client_certificate || !way.shows_client_certificate();
+        let mut way = last.filter(may_go).unwrap_or(Way::FIRST);
         loop {
             match self.look_by(gate, address, way).await {
                 Ok(captured) => {
@@ -105,18 +114,12 @@ impl Capture for Firefox {
                 Err(error) => {
                     // The common way is tried first again.
                     self.ways.borrow_mut().remove(address);
-                    way = way.after(&error).ok_or(error)?;
+                    way = way.after(&error, shows_client_certificate).ok_or(error)?;
                 }
             }
         }
     }
 
-    fn name(&self) -> &'static str {
-        "firefox"
-    }
-}
-
-impl Firefox {
     async fn look_by(
         &self,
         gate: &Gate,

@@ -2,7 +2,6 @@
 
 use doorlight::address::Address;
 use doorlight::verdict::evidence::Code;
-use doorlight_guard::ports::Captured;
 use js_sys::Reflect;
 
 use crate::browser::api::{self, time_limit};
@@ -13,6 +12,9 @@ use crate::browser::rules::Method;
 const HEAD_LIMIT: u32 = 4_000;
 /// And one by GET.
 const GET_LIMIT: u32 = 6_000;
+/// And one that shows a client certificate, which the browser may ask the user for. The background
+/// of Firefox may end after 30 seconds without an event.
+const CHOICE_LIMIT: u32 = 25_000;
 /// How long both may take with what lies between: less than the gate page waits for an answer.
 pub const LOOK_LIMIT: u32 = HEAD_LIMIT + GET_LIMIT + 1_000;
 /// A request failed and no event said why.
@@ -36,6 +38,9 @@ pub enum CaptureError {
     /// The server wants a certificate of the visitor's, and our look has none.
     #[error("it asks for a client certificate: {0}")]
     ClientWanted(String),
+    /// Somebody answers, and TLS did not come about.
+    #[error("no TLS: {0}")]
+    HandshakeFailed(String),
     /// It took too long.
     #[error("no answer in time")]
     TimedOut,
@@ -55,6 +60,7 @@ impl CaptureError {
             Self::Overridden => Code::BrowserOverride,
             Self::Unreachable(_) => Code::CertificateMissing,
             Self::ClientWanted(_) => Code::CertificateClientWanted,
+            Self::HandshakeFailed(_) => Code::CertificateHandshakeFailed,
             Self::TimedOut => Code::CertificateTimedOut,
             Self::Ended => Code::CertificateLookEnded,
             Self::NotShown(_) => Code::CertificateNotShown,
@@ -67,6 +73,7 @@ impl CaptureError {
             Self::Refused(reason)
             | Self::Unreachable(reason)
             | Self::ClientWanted(reason)
+            | Self::HandshakeFailed(reason)
             | Self::NotShown(reason) => reason,
             Self::Overridden | Self::TimedOut | Self::Ended => "",
         }
@@ -101,20 +108,12 @@ impl CaptureError {
             Self::ClientWanted(text.into())
         } else if is_about_certificate {
             Self::Refused(text.into())
+        } else if is_of_tls(text) {
+            Self::HandshakeFailed(text.into())
         } else {
             Self::Unreachable(text.into())
         }
     }
-}
-
-/// How certificates are seen in this browser.
-#[expect(async_fn_in_trait, reason = "a page has one thread, and nobody else implements it")]
-pub trait Capture {
-    /// Looks at what an address presents now.
-    async fn look(&self, gate: &Gate, address: &Address) -> Result<Captured, CaptureError>;
-
-    /// The name of the way, for the report of the options page.
-    fn name(&self) -> &'static str;
 }
 
 /// A probe that has ended.
@@ -131,14 +130,18 @@ pub struct Way {
     method: Method,
     /// At a path that nobody has asked for before.
     is_new_path: bool,
+    /// With a client certificate of the user's, where one is asked for.
+    shows_client_certificate: bool,
 }
 
 impl Way {
     /// The common one.
-    pub const FIRST: Self = Self { method: Method::Head, is_new_path: false };
+    pub const FIRST: Self =
+        Self { method: Method::Head, is_new_path: false, shows_client_certificate: false };
 
     /// What to try after a probe failed in this way; `None` where another would fail too.
-    pub fn after(self, error: &CaptureError) -> Option<Self> {
+    /// `may_show`: a client certificate may be shown.
+    pub fn after(self, error: &CaptureError, may_show: bool) -> Option<Self> {
         let by_get = Self { method: Method::Get, ..self };
         match error {
             // Chromium refuses an extension's requests to a URL for a while after some answers of
@@ -150,16 +153,34 @@ impl Way {
             CaptureError::Unreachable(reason) if is_hang_up(reason) => {
                 (self != by_get).then_some(by_get)
             }
+            // The user may still be asked which certificate to show.
+            CaptureError::TimedOut if self.shows_client_certificate => None,
             CaptureError::TimedOut => (self != by_get).then_some(by_get),
+            CaptureError::ClientWanted(_) | CaptureError::HandshakeFailed(_) => (may_show
+                && !self.shows_client_certificate)
+                .then_some(Self { shows_client_certificate: true, ..self }),
             _ => None,
         }
     }
 
+    /// True where a client certificate of the user's may be shown.
+    pub fn shows_client_certificate(self) -> bool {
+        self.shows_client_certificate
+    }
+
     fn limit(self) -> u32 {
         match self.method {
+            _ if self.shows_client_certificate => CHOICE_LIMIT,
             Method::Head => HEAD_LIMIT,
             Method::Get => GET_LIMIT,
         }
+    }
+
+    /// A request without credentials shows no client certificate (Fetch standard, "connections").
+    /// With them the browser would add cookies and HTTP authentication: `background.js` takes them
+    /// out, and the answer's end at the listener of its headers keeps what it brings from counting.
+    fn credentials(self) -> &'static str {
+        if self.shows_client_certificate { "include" } else { "omit" }
     }
 }
 
@@ -169,6 +190,15 @@ impl Way {
 fn wants_client(text: &str) -> bool {
     text.strip_prefix("net::ERR_").is_some_and(|name| name.contains("SSL_CLIENT_AUTH"))
         || text.contains("SSL_ERROR_RX_CERTIFICATE_REQUIRED_ALERT")
+}
+
+/// True for any other error of TLS. Firefox writes the names of the network's errors, and of TLS a
+/// sentence of NSS in the user's language, or its name where there is no sentence.
+fn is_of_tls(text: &str) -> bool {
+    match text.strip_prefix("net::ERR_") {
+        Some(name) => name.starts_with("SSL_") || name.starts_with("BAD_SSL"),
+        None => text.contains("SSL_ERROR_") || text.contains(' '),
+    }
 }
 
 /// True where there was a connection and the server ended it without an answer.
@@ -201,7 +231,7 @@ pub async fn probe(
         true => format!("/doorlight-{}", api::random_uuid()),
         false => path.to_owned(),
     };
-    let exemption = gate.exempt(&format!("https://{address}{path}"), way.method).await;
+    let exemption = gate.exempt(&format!("https://{address}{path}"), way.method, None).await;
     let exemption = exemption.map_err(|error| CaptureError::NotShown(error.to_string()))?;
     let result = send(exemption.url(), way).await;
     Ok(Probe { url: exemption.url().to_owned(), result })
@@ -210,7 +240,7 @@ pub async fn probe(
 async fn send(url: &str, way: Way) -> Result<bool, ProbeError> {
     let init = api::to_js(&serde_json::json!({
         "method": way.method.as_str(),
-        "credentials": "omit",
+        "credentials": way.credentials(),
         "cache": "no-store",
         "redirect": "manual",
         "referrerPolicy": "no-referrer",
@@ -256,13 +286,13 @@ mod tests {
             unreachable("net::ERR_CONNECTION_RESET"),
             unreachable("NS_ERROR_NET_RESET"),
         ] {
-            assert_eq!(first.after(&hung_up), Some(by_get), "{hung_up:?}");
-            assert_eq!(by_get.after(&hung_up), None, "{hung_up:?}: that was the last");
-            assert_eq!(elsewhere(first).after(&hung_up), Some(elsewhere(by_get)));
+            assert_eq!(first.after(&hung_up, true), Some(by_get), "{hung_up:?}");
+            assert_eq!(by_get.after(&hung_up, true), None, "{hung_up:?}: that was the last");
+            assert_eq!(elsewhere(first).after(&hung_up, true), Some(elsewhere(by_get)));
         }
-        assert_eq!(first.after(&throttled), Some(elsewhere(first)));
-        assert_eq!(by_get.after(&throttled), Some(elsewhere(by_get)));
-        assert_eq!(elsewhere(first).after(&throttled), None);
+        assert_eq!(first.after(&throttled, true), Some(elsewhere(first)));
+        assert_eq!(by_get.after(&throttled, true), Some(elsewhere(by_get)));
+        assert_eq!(elsewhere(first).after(&throttled, true), None);
         for other in [
             unreachable("net::ERR_CONNECTION_REFUSED"),
             unreachable("net::ERR_NAME_NOT_RESOLVED"),
@@ -272,7 +302,26 @@ mod tests {
             CaptureError::Ended,
             CaptureError::NotShown("x".into()),
         ] {
-            assert_eq!(first.after(&other), None, "{other:?}");
+            assert_eq!(first.after(&other, true), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_certificate_is_shown_where_the_user_lets_it() {
+        let wanted = CaptureError::ClientWanted("x".into());
+        let failed = CaptureError::HandshakeFailed("x".into());
+        for error in [&wanted, &failed] {
+            assert_eq!(Way::FIRST.after(error, false), None, "{error:?}");
+            let way = Way::FIRST.after(error, true).unwrap();
+            assert!(way.shows_client_certificate());
+            assert_eq!((way.credentials(), Way::FIRST.credentials()), ("include", "omit"));
+            assert_eq!(way.after(error, true), None, "{error:?}: once");
+            assert_eq!(way.after(&CaptureError::TimedOut, true), None, "the user was asked");
+        }
+        for other in
+            [CaptureError::TimedOut, CaptureError::Unreachable("NS_ERROR_NET_RESET".into())]
+        {
+            assert!(!Way::FIRST.after(&other, true).unwrap().shows_client_certificate());
         }
     }
 
@@ -294,14 +343,18 @@ mod tests {
         ] {
             assert_eq!(CaptureError::from_error(wanted), CaptureError::ClientWanted(wanted.into()));
         }
-        for unreachable in [
-            "net::ERR_CONNECTION_REFUSED",
+        for failed in [
             "net::ERR_SSL_PROTOCOL_ERROR",
-            "NS_ERROR_UNKNOWN_HOST",
+            "NS_ERROR_GENERATE_FAILURE(NS_ERROR_MODULE_SECURITY, SSL_ERROR_UNKNOWN)",
             "Peer reports it experienced an internal error.",
             "SSL received a record that exceeded the maximum permissible length.",
-            "",
         ] {
+            assert_eq!(
+                CaptureError::from_error(failed),
+                CaptureError::HandshakeFailed(failed.into())
+            );
+        }
+        for unreachable in ["net::ERR_CONNECTION_REFUSED", "NS_ERROR_UNKNOWN_HOST", ""] {
             assert_eq!(
                 CaptureError::from_error(unreachable),
                 CaptureError::Unreachable(unreachable.into())
