@@ -35,6 +35,10 @@ pub enum Request {
         /// True where the machine slept, or changed its network, since the page was last looked at.
         #[serde(default)]
         has_woken: bool,
+        /// True where the page has opened its document anew (`document.open()`), so that nothing
+        /// keeps what is typed from it.
+        #[serde(default)]
+        was_reopened: bool,
     },
     /// The gate page: check, and open if all is well. Answered with [`Passage`].
     Enter {

@@ -17,7 +17,11 @@
     const id = crypto.randomUUID?.() ?? String(crypto.getRandomValues(new Uint32Array(4)));
     let isCovered = false;
     let hasLeft = false;
+    let isFree = false;
+    // What the background was asked last, for a page that has to ask again.
+    let again = {};
     let cover;
+    let placed;
     let words;
     const disabled = new Set();
     const inert = new Set();
@@ -36,7 +40,25 @@
         if (event.cancelable) event.preventDefault();
         if (event.type.startsWith("focus")) event.target.blur?.();
     };
-    for (const type of input) window.addEventListener(type, stop, { capture: true, passive: false });
+    // `document.open()` takes every listener off the window (HTML, document open steps, 8), ours among them, and the page may add its own before they are
+    // back: the lock is not the first any more. Such a page is not covered while it waits, it starts over at the gate.
+    const HEARD = `doorlight-${id}`;
+    let isHeard = false;
+    let wasReopened = false;
+    const heard = () => (isHeard = true);
+    const listen = () => {
+        for (const type of input) window.addEventListener(type, stop, { capture: true, passive: false });
+        for (const [type, hear] of heeded) window.addEventListener(type, hear, { capture: true });
+    };
+    const tend = () => {
+        isHeard = false;
+        window.dispatchEvent(new Event(HEARD));
+        if (isHeard || isFree) return;
+        const isFirst = !wasReopened;
+        wasReopened = true;
+        listen();
+        if (isCovered && isFirst) ask(again);
+    };
 
     // What has a place above the page, or a document of its own in which no listener of ours may
     // be.
@@ -92,21 +114,35 @@
         if (!isCovered) return;
         added = 0;
         isLong = true;
+        tend();
         shutFields(document);
         spread();
         raise();
         words = setTimeout(patrol, BLINK / 2);
     };
 
+    const HTML = "http://www.w3.org/1999/xhtml";
+    const SVG = "http://www.w3.org/2000/svg";
+    // In a picture it has to stand in an element that holds HTML.
+    const stand = (root) => {
+        if (root.namespaceURI !== SVG) return cover;
+        const stand = document.createElementNS(SVG, "foreignObject");
+        stand.setAttribute("width", "100%");
+        stand.setAttribute("height", "100%");
+        stand.append(cover);
+        return stand;
+    };
     const spread = () => {
         const root = document.documentElement;
-        if (!root || cover?.parentNode === root || added >= MOST) return;
+        if (!root || placed?.parentNode === root || added >= MOST) return;
         added++;
         cover ??= sheet();
-        root.append(cover);
+        placed = stand(root);
+        root.append(placed);
     };
     const sheet = () => {
-        const element = document.createElement("doorlight-veil");
+        // A document of XML makes elements of no kind.
+        const element = document.createElementNS(HTML, "doorlight-veil");
         element.style.cssText =
             "all:initial!important;position:fixed!important;inset:0!important;width:100vw!important;height:100vh!important;z-index:2147483647!important;" +
             "display:grid!important;place-items:center!important;background:Canvas!important;color:CanvasText!important;color-scheme:light dark!important";
@@ -128,7 +164,7 @@
         }
     };
     const write = () => {
-        const text = document.createElement("p");
+        const text = document.createElementNS(HTML, "p");
         text.style.cssText = "font:1.1rem system-ui,sans-serif;padding:2rem;text-align:center";
         text.setAttribute("role", "status");
         text.textContent = isTop ? chrome.i18n.getMessage("veil_checking", [location.host]) : "";
@@ -138,6 +174,7 @@
     };
 
     const lower = () => {
+        tend();
         isCovered = true;
         isLong = false;
         added = 0;
@@ -160,7 +197,7 @@
             if (isHidden(element)) element.style.setProperty("display", value, priority);
         }
         hidden.clear();
-        cover?.remove();
+        placed?.remove();
         // It was ended before it had loaded, and may be seen now.
         if (globalThis.doorlightStopped && location.protocol.startsWith("http")) location.reload();
     };
@@ -173,15 +210,29 @@
         document.documentElement?.replaceChildren();
         spread();
         const wanted = location.protocol === "https:" ? location.href : `${self.origin}/`;
-        if (isTop) location.replace(`${chrome.runtime.getURL("gate.html")}#${wanted}`);
-        else if (location.protocol.startsWith("http")) location.replace("about:blank");
+        if (isTop) {
+            location.replace(`${chrome.runtime.getURL("gate.html")}#${wanted}`);
+            depart();
+            setInterval(depart, 1000);
+        } else if (location.protocol.startsWith("http")) location.replace("about:blank");
+    };
+    // Each `document.open()` cancels what leads the tab elsewhere (HTML, document open steps, 7; measured in Chromium 156, the browser's own too): while the
+    // background sends the tab to the gate, the page gets no turn.
+    const depart = () => {
+        chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: id }).catch(() => {});
+        if (wasReopened) hold();
+    };
+    const hold = () => {
+        for (const end = performance.now() + 700; performance.now() < end; );
     };
     // The extension was removed, switched off or updated: nobody could lift the cover any more. A
     // newer one brings its own.
     const isOrphan = () => !globalThis.chrome?.runtime?.id;
     const setFree = () => {
         asked++;
+        isFree = true;
         clearInterval(ticking);
+        reopening.disconnect();
         for (const type of input) window.removeEventListener(type, stop, { capture: true });
         delete globalThis.doorlightVeil;
         lift();
@@ -198,8 +249,9 @@
         let pause = 2000;
         // That it has woken is said once: again, it would undo the check that it waits for. It waits under its veil all the same.
         let next = more.has_woken ? { is_restored: true } : more;
+        again = next;
         try {
-            const answer = chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: id, ...more });
+            const answer = chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: id, ...more, was_reopened: wasReopened });
             passage = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 4000))]);
         } catch {
             if (isOrphan()) return setFree();
@@ -207,16 +259,33 @@
             pause = BLINK;
             next = more;
         }
-        if (mine !== asked || passage?.is_leaving) return;
+        if (mine !== asked) return;
+        if (passage?.is_leaving && wasReopened) return leave();
+        if (passage?.is_leaving) return;
         if (passage?.is_open) {
             waited = 0;
             return lift();
         }
+        if (passage && wasReopened && !isTop) return leave();
         // A home that stays away is asked less and less often.
         if (++waited > 15) pause = Math.max(pause, 30_000);
         setTimeout(() => mine === asked && ask(next), pause);
     };
 
+    // Covered on its way into the cache, so that it is covered when it comes back.
+    const cached = () => (asked++, lower());
+    // Firefox lets the script speak again only after this event; it is covered from its way into the cache.
+    const restored = () => setTimeout(ask, 0, { is_restored: true });
+    const woken = () => ask({ has_woken: true });
+    const heeded = [
+        [HEARD, heard],
+        ["pagehide", cached],
+        ["pageshow", ({ persisted }) => persisted && restored()],
+        ["online", woken],
+    ];
+    listen();
+    const reopening = new MutationObserver(tend);
+    reopening.observe(document, { childList: true });
     chrome.runtime.onMessage.addListener(({ tell, origin }, _, answer) => {
         if (tell === "which") answer({ document: id, url: location.href, worker: navigator.serviceWorker?.controller?.scriptURL ?? "" });
         // A document in a sandbox has lost its origin, and may still have a URL.
@@ -230,17 +299,11 @@
     } else {
         ask();
     }
-    // Covered on its way into the cache, so that it is covered when it comes back.
-    window.addEventListener("pagehide", () => (asked++, lower()), { capture: true });
-    // Firefox lets the script speak again only after this event; it is covered from its way into the cache.
-    const restored = () => setTimeout(ask, 0, { is_restored: true });
-    window.addEventListener("pageshow", ({ persisted }) => persisted && restored(), { capture: true });
-    const woken = () => ask({ has_woken: true });
-    window.addEventListener("online", woken);
     // Timers stand still while the machine sleeps. Browsers let a hidden page's run once a minute.
     let last = Date.now();
     const ticking = setInterval(() => {
         if (isOrphan()) return setFree();
+        tend();
         const gap = Date.now() - last;
         last = Date.now();
         // Or the clock was set back, and nothing from before counts.

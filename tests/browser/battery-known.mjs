@@ -47,5 +47,5 @@ export const NOTES = [
     "",
     "Why a browser does not ask: Firefox has no `fetchLater`, Network Error Logging, FedCM, payment requests, background sync, `WebSocketStream` or speculation rules, and sends no `ping` by default. Chromium shows no notification without the user's permission, and prerenders nothing while a driver is attached. A secure page asks for nothing insecure; an insecure one has no service worker, WebTransport or worklet; a sandboxed or `data:` frame has no storage, so no shared worker and no cache; frames have no icon and no manifest; a worker's own script, `<use>` and filters have to be of the same origin. A socket or datagram that a browser puts off (STUN, TURN) may be missing from a run.",
     "",
-    "Not tried: push (it needs a push service), periodic sync (an installed app), downloads that resume (A20), early hints (HTTP/2). Chromium's prefetch by speculation rules, which it does for a page that asks for nothing else, was not asked beside all the rest.",
+    "Not tried: push (it needs a push service), periodic sync (an installed app), downloads that resume (A20), early hints (HTTP/2), Background Fetch by a click (a worker may not begin one here; by hand: held). Chromium's prefetch by speculation rules, which it does for a page that asks for nothing else, was not asked beside all the rest.",
 ];

@@ -49,8 +49,9 @@ pub async fn answer(engine: &Engine, message: &str, sender: &Sender) -> String {
         return "null".into();
     }
     match request {
-        Request::Hello { url, document, is_restored, has_woken } => {
-            let page = Page { url, document, is_restored, has_woken };
+        Request::Hello { url, document, is_restored, has_woken, was_reopened } => {
+            let may_wait = (is_restored || has_woken) && !was_reopened;
+            let page = Page { url, document, has_woken, may_wait };
             json(hello(engine, &page, sender).await)
         }
         Request::Enter { url } => json(enter(engine, &url, sender).await),
@@ -173,8 +174,9 @@ fn trouble(code: &str, detail: impl ToString) -> Trouble {
 struct Page {
     url: String,
     document: String,
-    is_restored: bool,
     has_woken: bool,
+    /// True where it may wait under its veil.
+    may_wait: bool,
 }
 
 /// The veil of a page. A content script is told nothing but whether it may lift.
@@ -218,7 +220,7 @@ async fn hello(engine: &Engine, page: &Page, sender: &Sender) -> Passage {
         // A page out of a service worker or a restored session asked nobody: it starts over behind
         // the gate. One that is alive waits under its veil, because leaving would lose what it
         // holds. So does a frame in another site's page.
-        if is_top && !page.is_restored && !page.has_woken {
+        if is_top && !page.may_wait {
             return leave(&wanted).await;
         }
         engine.check(&address).await;
