@@ -84,11 +84,18 @@ impl FromStr for Host {
             }
             // A name whose last label is all digits is how browsers write an IPv4 address, never a
             // DNS name (URL standard, "ends in a number").
-            ServerName::DnsName(_) if ends_in_number(&lower) => Err(InvalidAddress::Host),
+            ServerName::DnsName(_) if ends_in_number(&lower) || is_fingerprint(&lower) => {
+                Err(InvalidAddress::Host)
+            }
             ServerName::DnsName(_) => Ok(Self(lower)),
             _ => Err(InvalidAddress::Host),
         }
     }
+}
+
+/// A name of 40 hex digits is somebody's fingerprint, in the wrong field.
+fn is_fingerprint(name: &str) -> bool {
+    [40, 64].contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn ends_in_number(name: &str) -> bool {
@@ -209,6 +216,7 @@ mod tests {
             ("home.example:99999", Port),
             ("https://1.2.3", Host),
             ("https://0x7f.1", Host),
+            ("a9993e364706816aba3e25717850c26c9cd0d89d", Host),
         ] {
             assert_eq!(text.parse::<Address>(), Err(error), "{text}");
         }

@@ -30,6 +30,11 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// `text` without what nobody sees in it. White space stays.
+pub fn visible(text: &str) -> String {
+    text.chars().filter(|c| c.is_whitespace() || shows_as_itself(*c)).collect()
+}
+
 /// False for controls, for bidirectional formatting and for characters of no width.
 fn shows_as_itself(c: char) -> bool {
     !(c.is_control()

@@ -125,16 +125,18 @@ digest!(
 );
 
 impl SpkiSha256 {
-    /// Reads hex in any form, and base64 as in `sha256/…=` or `pin-sha256="…"` of RFC 7469.
+    /// Reads hex in any form, and base64 as in `sha256/…=`, `pin-sha256="…"` of RFC 7469 or
+    /// `(key) pin-sha256:…` of other tools.
     ///
     /// # Errors
     /// [`InvalidFingerprint`] where the text is neither.
     pub fn parse(text: &str) -> Result<Self, InvalidFingerprint> {
-        let inner = text
-            .trim()
+        let visible = crate::text::visible(text);
+        let inner = visible.trim().trim_start_matches("(key)").trim_start();
+        let inner = inner
             .trim_start_matches("pin-")
             .trim_start_matches("sha256")
-            .trim_start_matches(['/', '=']);
+            .trim_start_matches(['/', '=', ':', ' ']);
         let inner = inner.trim_matches('"');
         if inner.len() == 44 {
             let mut bytes = [0; 32];
@@ -144,7 +146,15 @@ impl SpkiSha256 {
                 return Ok(Self(bytes));
             }
         }
-        text.parse()
+        inner.parse()
+    }
+
+    /// True where the text says that it is of a key, or is in a form that only those have.
+    pub fn is_meant(text: &str) -> bool {
+        let visible = crate::text::visible(text);
+        let text = visible.trim();
+        ["(key)", "pin-", "sha256/"].iter().any(|label| text.starts_with(label))
+            || text.len() == 44 && text.ends_with('=')
     }
 }
 
@@ -202,9 +212,9 @@ fn hex_digits(text: &str) -> Result<Vec<u8>, InvalidFingerprint> {
     if text.len() > 512 {
         return Err(InvalidFingerprint::Length { digits: text.len() });
     }
-    let after_label = text.rsplit_once('=').map_or(text, |(_, digits)| digits);
+    let visible = crate::text::visible(text);
     let mut nibbles = Vec::with_capacity(64);
-    for c in after_label.chars() {
+    for c in unlabelled(visible.trim()).chars() {
         match c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) {
             Some(nibble) => nibbles.push(nibble),
             None if c == ':' || c == '-' || c.is_whitespace() => {}
@@ -216,6 +226,20 @@ fn hex_digits(text: &str) -> Result<Vec<u8>, InvalidFingerprint> {
         return Err(InvalidFingerprint::Length { digits: nibbles.len() });
     }
     Ok(pairs.0.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+/// What follows a label. Labels are told by how they begin, because a digit that was mistyped must
+/// not make a label of what stands before it.
+fn unlabelled(text: &str) -> &str {
+    const LABELS: [&str; 4] = ["sha", "fingerprint", "thumbprint", "pin-sha"];
+    let is_labelled = LABELS.iter().any(|label| {
+        text.get(..label.len()).is_some_and(|start| start.eq_ignore_ascii_case(label))
+    });
+    // It ends behind its last letter that is no digit; the digits of `SHA256:` belong to it too.
+    let is_letter = |c: char| c.is_alphabetic() && !c.is_ascii_hexdigit();
+    let end = text.rfind(is_letter).filter(|_| is_labelled);
+    let rest = end.and_then(|end| text.get(end..)?.split_once([':', '=', '/', ' ', '\n', '\t']));
+    rest.map_or(text, |(_, digits)| digits.trim_start_matches([':', '=', ' ']))
 }
 
 #[cfg(test)]
@@ -243,10 +267,27 @@ mod tests {
             " a9 99 3e 36 47 06 81 6a ba 3e\n25 71 78 50 c2 6c 9c d0 d8 9d ",
             "SHA1 Fingerprint=A9:99:3E:36:47:06:81:6A:BA:3E:25:71:78:50:C2:6C:9C:D0:D8:9D",
             "sha1 Fingerprint = a9-99-3e-36-47-06-81-6a-ba-3e-25-71-78-50-c2-6c-9c-d0-d8-9d",
+            "\u{200e}a9 99 3e 36 47 06 81 6a ba 3e 25 71 78 50 c2 6c 9c d0 d8 9d",
+            "a9\u{200b}99\u{200b}3e\u{200b}364706816aba3e25717850c26c9cd0d89d",
+            "\u{feff}a9993e364706816aba3e25717850c26c9cd0d89d\u{2069}",
+            "a9993e36\u{ad}4706816aba3e25717850c26c9cd0d89d",
+            "a9\u{a0}99\u{202f}3e 364706816aba3e25717850c26c9cd0d89d",
+            "SHA1: A9:99:3E:36:47:06:81:6A:BA:3E:25:71:78:50:C2:6C:9C:D0:D8:9D",
+            "SHA1 Fingerprint: A9:99:3E:36:47:06:81:6A:BA:3E:25:71:78:50:C2:6C:9C:D0:D8:9D",
+            "SHA-1 Fingerprint\nA9:99:3E:36:47:06:81:6A:BA:3E:25:71:78:50:C2:6C:9C:D0:D8:9D",
+            "SHA-1 a9993e364706816aba3e25717850c26c9cd0d89d",
+            "Thumbprint: a9993e364706816aba3e25717850c26c9cd0d89d",
+            "Fingerprint (SHA-1): a9993e364706816aba3e25717850c26c9cd0d89d",
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
         assert_eq!(CertificateSha1::of(b"abc").with_colons().parse(), Ok(expected));
+        let sha256 = Fingerprint::Sha256(CertificateSha256::of(b"abc"));
+        for label in
+            ["sha256:", "SHA256=", "SHA-256 Fingerprint=", "sha256/", "SHA256 Fingerprint\n"]
+        {
+            assert_eq!(format!("{label}{sha256}").parse(), Ok(sha256), "{label}");
+        }
     }
 
     #[test]
@@ -259,6 +300,9 @@ mod tests {
             ("not a fingerprint", NotHex),
             (&"0".repeat(1000), Length { digits: 1000 }),
             (&"é".repeat(40), NotHex),
+            // One digit is mistyped, and what follows it would be a fingerprint of its own.
+            (&format!("ba7816bf8f01cfea414140:g:{SHA1}"), NotHex),
+            (&format!("ba7816bf8f01cfea414140 sha1:{SHA1}"), NotHex),
         ] {
             assert_eq!(text.parse::<Fingerprint>(), Err(error), "{text}");
         }
@@ -272,11 +316,19 @@ mod tests {
             format!("sha256/{base64}"),
             format!("pin-sha256=\"{base64}\""),
             base64,
+            format!("(key) pin-sha256:{}", Base64::encode_string(pin.as_bytes())),
+            format!("\u{feff}pin-sha256=\u{200b}{}", Base64::encode_string(pin.as_bytes())),
+            format!("sha256/{pin}"),
             pin.with_colons(),
             pin.to_string(),
         ] {
             assert_eq!(SpkiSha256::parse(&text), Ok(pin), "{text}");
         }
         assert!(SpkiSha256::parse("sha256/AAAA").is_err());
+        for (text, is_meant) in
+            [("(key) pin-sha256:x", true), ("sha256/x", true), ("sha256:x", false), (SHA1, false)]
+        {
+            assert_eq!(SpkiSha256::is_meant(text), is_meant, "{text}");
+        }
     }
 }

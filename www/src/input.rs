@@ -192,10 +192,9 @@ fn of_line(text: &str) -> Result<Input, InputError> {
     if text.len() > MAX_LINE {
         return Err(InputError::Unknown);
     }
-    let is_in_form_of_pins =
-        ["pin-sha256", "sha256/", "sha256//"].iter().any(|form| text.starts_with(form))
-            || text.len() == 44 && text.ends_with('=');
-    if is_in_form_of_pins && let Ok(key) = SpkiSha256::parse(text) {
+    if SpkiSha256::is_meant(text)
+        && let Ok(key) = SpkiSha256::parse(text)
+    {
         return Ok(Input::Fingerprint(Expected::Key(key)));
     }
     let almost = match fingerprint(text) {
@@ -227,7 +226,7 @@ pub fn fingerprint(text: &str) -> Result<Expected, InvalidFingerprint> {
         Ok(Fingerprint::Sha256(one)) => {
             let key = SpkiSha256::from(*one.as_bytes());
             // A label may say which of the two it is; digits alone do not.
-            Ok(if text.starts_with("pin-") {
+            Ok(if SpkiSha256::is_meant(text) {
                 Expected::Key(key)
             } else {
                 Expected::Sha256(one, key)
@@ -284,6 +283,10 @@ mod tests {
             (key.clone(), Form::Key),
             (format!("sha256/{key}"), Form::Key),
             (format!("pin-sha256=\"{key}\""), Form::Key),
+            (format!("(key) pin-sha256:{key}"), Form::Key),
+            (format!("SHA1: {}", leaf.sha1().with_colons()), Form::Sha1),
+            (format!("\u{200e}{}", leaf.sha1()), Form::Sha1),
+            (format!("sha256:{}", leaf.sha256()), Form::Sha256),
         ] {
             match recognise(text.as_bytes()) {
                 Ok(Input::Fingerprint(expected)) => {

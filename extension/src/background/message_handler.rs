@@ -536,8 +536,7 @@ async fn accept(engine: &Engine, address: &Address, sha256: &str) -> Result<(), 
 
 async fn enter_fingerprint(engine: &Engine, address: &Address, text: &str) -> Result<(), Trouble> {
     let at = now();
-    let is_key = text.trim().starts_with("pin-sha256") || text.trim().starts_with("sha256/");
-    let change: Box<dyn FnOnce(&mut SiteRecord)> = if is_key {
+    let change: Box<dyn FnOnce(&mut SiteRecord)> = if SpkiSha256::is_meant(text) {
         let key = SpkiSha256::parse(text).map_err(|error| trouble("fingerprint", error))?;
         Box::new(move |site| site.pin(key, Origin::Entered, at))
     } else {

@@ -73,9 +73,11 @@ pub fn by_fingerprint(address: &Address, then: &Then) -> Part {
 
 /// What is wrong with a fingerprint as it was typed.
 fn complaint(text: &str) -> Option<String> {
-    let is_key = text.starts_with("pin-") || text.starts_with("sha256/");
-    let error =
-        if is_key { SpkiSha256::parse(text).err() } else { text.parse::<Fingerprint>().err() };
+    let error = if SpkiSha256::is_meant(text) {
+        SpkiSha256::parse(text).err()
+    } else {
+        text.parse::<Fingerprint>().err()
+    };
     Some(match error? {
         InvalidFingerprint::Length { digits } => {
             words::with("fingerprint_length", &[&digits.to_string()])
