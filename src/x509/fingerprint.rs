@@ -236,7 +236,7 @@ fn unlabelled(text: &str) -> &str {
         text.get(..label.len()).is_some_and(|start| start.eq_ignore_ascii_case(label))
     });
     // It ends behind its last letter that is no digit; the digits of `SHA256:` belong to it too.
-    let is_letter = |c: char| c.is_alphabetic() && !c.is_ascii_hexdigit();
+    let is_letter = |c: char| c.is_ascii_alphabetic() && !c.is_ascii_hexdigit();
     let end = text.rfind(is_letter).filter(|_| is_labelled);
     let rest = end.and_then(|end| text.get(end..)?.split_once([':', '=', '/', ' ', '\n', '\t']));
     rest.map_or(text, |(_, digits)| digits.trim_start_matches([':', '=', ' ']))
