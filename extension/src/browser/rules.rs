@@ -2,7 +2,7 @@
 //!
 //! Shut and open mean exactly one host: `requestDomains` takes subdomains along, so each rule also
 //! has the name at its place in the URL. Chromium refuses an expression that compiles to more than
-//! 2 KB, so of a long name it has the beginning ([`LITERAL`]).
+//! 2 KB, so of a long name it has the beginning.
 //!
 //! | id | kept | priority | what it does | where |
 //! |---|---|---|---|---|
