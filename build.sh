@@ -203,6 +203,8 @@ deny() {
 test_all() {
     setup_rust
     setup_wasm
+    # The judge of the paths that the tests make at random.
+    need openssl=openssl
     say "format and lints"
     cargo fmt --all --check
     cargo clippy --quiet --workspace --all-targets -- --deny warnings

@@ -16,6 +16,10 @@ use time::format_description::well_known::Rfc3339;
 /// A laptop that slept, a dead battery or a wrong time zone are common; see `docs/decisions.md`.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// One hour: how long a certificate may have ended before somebody should look. Clocks run behind
+/// more often than ahead.
+pub const ENDED_SKEW: Duration = Duration::from_secs(60 * 60);
+
 /// One day.
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

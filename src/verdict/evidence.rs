@@ -341,8 +341,12 @@ codes! {
         action "Nothing."
     ValiditySkewed "validity-skewed" Validity Note
         message "The certificate's time is off by less than a day; a clock may be wrong."
-        meaning "It starts within the next day, or ended within the last. A wrong clock is the likely cause and no reason for an alarm."
+        meaning "It starts within the next day, or ended within the last hour. A wrong clock is the likely cause and no reason for an alarm."
         action "Set this device's clock. If it is right, see that the home renews its certificate."
+    ValidityJustEnded "validity-just-ended" Validity Note, attention
+        message "The certificate has ended, less than a day ago."
+        meaning "Its last moment is more than an hour past. Either this device's clock is ahead, or your home has not renewed its certificate."
+        action "Set this device's clock. If it is right, see at home why the certificate was not renewed."
     ValidityExpired "validity-expired" Validity Fail
         message "The certificate has expired."
         meaning "Its last moment was more than a day ago. An old certificate may be a stolen one, and nobody watches over it any more."
@@ -427,8 +431,12 @@ codes! {
         action "Do not log in. If this is your own certificate, issue one for the server."
     PathIssuerNotCa "path-issuer-not-ca" Path Fail
         message "A certificate in the chain was issued by one that may not issue."
-        meaning "Somebody used a server's certificate as if it were an authority's."
+        meaning "It is a server's, or says that its key is not for signing certificates. Somebody used it as if it were an authority's."
         action "Do not log in."
+    PathCriticalPolicies "path-critical-policies" Path NotChecked
+        message "A certificate in the chain insists on policies that cannot be checked here."
+        meaning "Its certificatePolicies are marked critical, and the library that judges paths does not read them. No public authority marks them so."
+        action "Let your authority issue without the mark, if it is your own."
     PathUnknownExtension "path-unknown-extension" Path Fail
         message "A certificate in the chain has a critical part that nobody here understands."
         meaning "The standard says: what is critical and unknown makes the certificate invalid."

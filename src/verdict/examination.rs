@@ -18,7 +18,7 @@ use crate::ct::policy::{Policy, Promise};
 use crate::ct::publication::{self, Promises};
 use crate::ct::sct::{Sct, SctError, SignedEntry, parse_list};
 use crate::site::{Continuity, HomeSays, SiteRecord, Standing};
-use crate::time::{CLOCK_SKEW, Timestamp};
+use crate::time::{CLOCK_SKEW, ENDED_SKEW, Timestamp};
 use crate::verdict::chain_view::ChainView;
 use crate::verdict::evidence::{Check, Code, Evidence, Outcome};
 use crate::verdict::observation::{Observation, Possession, Seen};
@@ -504,8 +504,11 @@ fn validity_evidence(leaf: &Certificate, at: Timestamp) -> Evidence {
         let is_near = leaf.not_before().since(at) <= CLOCK_SKEW;
         if is_near { Code::ValiditySkewed } else { Code::ValidityNotYet }
     } else {
-        let is_near = at.since(leaf.not_after()) <= CLOCK_SKEW;
-        if is_near { Code::ValiditySkewed } else { Code::ValidityExpired }
+        match at.since(leaf.not_after()) {
+            past if past <= ENDED_SKEW => Code::ValiditySkewed,
+            past if past <= CLOCK_SKEW => Code::ValidityJustEnded,
+            _ => Code::ValidityExpired,
+        }
     };
     Evidence::new(code)
         .with("not_before", leaf.not_before().to_string())
@@ -548,6 +551,7 @@ fn path_evidence(leaf: &Certificate, path: &Result<Path, PathError>) -> Evidence
         PathError::WrongPurpose => Code::PathWrongPurpose,
         PathError::LeafIsCa => Code::PathLeafIsCa,
         PathError::IssuerIsNotCa => Code::PathIssuerNotCa,
+        PathError::CriticalPolicies => Code::PathCriticalPolicies,
         PathError::UnknownCriticalExtension => Code::PathUnknownExtension,
         PathError::Precertificate => Code::PathPrecertificate,
         PathError::RootDistrusted => Code::PathRootDistrusted,

@@ -109,7 +109,9 @@ pub struct Certificate {
     names: Vec<SubjectName>,
     issuer_urls: Vec<String>,
     is_ca: bool,
-    may_sign_certificates: bool,
+    /// What the key is for; `None` where the certificate does not say.
+    key_usage: Option<KeyUsage>,
+    has_critical_policies: bool,
     is_precertificate: bool,
     sct_list: Option<Vec<u8>>,
 }
@@ -181,7 +183,8 @@ impl Certificate {
             names: Vec::new(),
             issuer_urls: Vec::new(),
             is_ca: false,
-            may_sign_certificates: false,
+            key_usage: None,
+            has_critical_policies: false,
             is_precertificate: false,
             sct_list: None,
         };
@@ -198,9 +201,8 @@ impl Certificate {
                 self.names = name::subject_alt_names(value)?;
             }
             rfc5280::ID_CE_BASIC_CONSTRAINTS => self.is_ca = BasicConstraints::from_der(value)?.ca,
-            rfc5280::ID_CE_KEY_USAGE => {
-                self.may_sign_certificates = KeyUsage::from_der(value)?.key_cert_sign()
-            }
+            rfc5280::ID_CE_KEY_USAGE => self.key_usage = Some(KeyUsage::from_der(value)?),
+            rfc5280::ID_CE_CERTIFICATE_POLICIES => self.has_critical_policies = extension.critical,
             rfc5280::ID_PE_AUTHORITY_INFO_ACCESS => {
                 self.issuer_urls = name::access_urls(value, rfc5280::ID_AD_CA_ISSUERS)?;
             }
@@ -307,7 +309,27 @@ impl Certificate {
     /// True where the certificate contradicts itself: no CA, but a key usage of signing
     /// certificates, which RFC 5280 section 4.2.1.9 forbids.
     pub(crate) fn is_ca_in_disguise(&self) -> bool {
-        self.may_sign_certificates && !self.is_ca
+        !self.is_ca && self.key_usage.is_some_and(|usage| usage.key_cert_sign())
+    }
+
+    /// True where the key may not sign certificates (RFC 5280 section 4.2.1.3: "If the keyUsage
+    /// extension is present, then the subject public key MUST NOT be used to verify signatures on
+    /// certificates … unless the corresponding keyCertSign … bit is set"). webpki does not look.
+    pub(crate) fn forbids_issuing(&self) -> bool {
+        self.key_usage.is_some_and(|usage| !usage.key_cert_sign())
+    }
+
+    /// True where the key may not serve TLS, by any of its key exchanges (RFC 5280 section
+    /// 4.2.1.12, id-kp-serverAuth). webpki does not look.
+    pub(crate) fn forbids_tls(&self) -> bool {
+        self.key_usage.is_some_and(|usage| {
+            !(usage.digital_signature() || usage.key_encipherment() || usage.key_agreement())
+        })
+    }
+
+    /// True where certificatePolicies (RFC 5280 section 4.2.1.4) are critical.
+    pub(crate) fn has_critical_policies(&self) -> bool {
+        self.has_critical_policies
     }
 
     /// True where issuer and subject are the same: a root, or a certificate that vouches for

@@ -21,10 +21,8 @@ use crate::x509::signature::{
     Answered, Answers, KeyKind, Missing, PublicKey, RSA_MIN_BITS, SignatureCheck,
 };
 
-/// The most issuers of one name that are tried. Cross-signing makes two or three; a hostile chain
-/// could make a maze.
-const MAX_NAMESAKES: usize = 3;
-/// The most signatures that are asked for ahead of time.
+/// The most signatures that are asked for ahead of time. Cross-signing makes a handful; a hostile
+/// chain could make a maze.
 const MAX_PLANNED: usize = 64;
 
 /// The signatures that could lie on a path, and the certificates between leaf and roots that could.
@@ -33,6 +31,8 @@ pub(crate) struct Plan<'a> {
     leaf: &'a Certificate,
     roots: &'a Roots,
     edges: Vec<Edge<'a>>,
+    /// True where there are more than [`MAX_PLANNED`].
+    is_cut: bool,
 }
 
 /// "`child` names `issuer` as its issuer."
@@ -60,8 +60,7 @@ impl Issuer<'_> {
 }
 
 impl<'a> Plan<'a> {
-    /// Walks from `leaf` upwards by name. `presented` come before `known`, should a name have too
-    /// many bearers.
+    /// Walks from `leaf` upwards by name. `presented` come before `known`, should there be too many.
     pub(crate) fn new(
         leaf: &'a Certificate,
         presented: &'a [Certificate],
@@ -73,11 +72,11 @@ impl<'a> Plan<'a> {
             let namesakes = by_subject.entry(certificate.subject_value()).or_default();
             let is_new = certificate.der() != leaf.der()
                 && namesakes.iter().all(|one| one.der() != certificate.der());
-            if is_new && namesakes.len() < MAX_NAMESAKES {
+            if is_new {
                 namesakes.push(certificate);
             }
         }
-        let mut plan = Self { leaf, roots, edges: Vec::new() };
+        let mut plan = Self { leaf, roots, edges: Vec::new(), is_cut: false };
         let mut reached = vec![leaf];
         let mut next = 0;
         while let Some(&child) = reached.get(next) {
@@ -91,7 +90,8 @@ impl<'a> Plan<'a> {
                 if certificate.der() == child.der() {
                     continue;
                 }
-                plan.push(child, Issuer::Intermediate(certificate), certificate.public_key());
+                let key = certificate.public_key().filter(|_| !certificate.forbids_issuing());
+                plan.push(child, Issuer::Intermediate(certificate), key);
                 if reached.iter().all(|one| one.der() != certificate.der()) {
                     reached.push(certificate);
                 }
@@ -101,7 +101,9 @@ impl<'a> Plan<'a> {
     }
 
     fn push(&mut self, child: &'a Certificate, issuer: Issuer<'a>, key: Option<PublicKey<'_>>) {
-        if self.edges.len() < MAX_PLANNED {
+        if self.edges.len() == MAX_PLANNED {
+            self.is_cut = true;
+        } else {
             let check = key.and_then(|key| child.signature_check(&key));
             self.edges.push(Edge { child, issuer, check });
         }
@@ -167,6 +169,9 @@ impl<'a> Plan<'a> {
         // to sign others (section 4.2.1.9).
         if self.leaf.issuer_value().is_empty() || self.leaf.is_ca_in_disguise() {
             return Err(PathError::Malformed);
+        }
+        if self.leaf.forbids_tls() {
+            return Err(PathError::WrongPurpose);
         }
         let leaf_der = CertificateDer::from(self.leaf.der());
         let end_entity =
@@ -308,12 +313,12 @@ impl<'a> Plan<'a> {
             return PathError::Precertificate;
         }
         match error {
-            E::UnknownIssuer => self.why_no_root(answers),
+            // A signature that was not asked for counts as false there.
+            E::UnknownIssuer | E::InvalidSignatureForPublicKey | E::SignatureAlgorithmMismatch => {
+                self.why_no_root(answers)
+            }
             E::CertExpired { .. } => PathError::IssuerExpired,
             E::CertNotValidYet { .. } => PathError::IssuerNotYetValid,
-            E::InvalidSignatureForPublicKey | E::SignatureAlgorithmMismatch => {
-                PathError::BadSignature
-            }
             E::UnsupportedSignatureAlgorithmContext(_)
             | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => PathError::WeakSignature,
             E::NameConstraintViolation
@@ -323,6 +328,11 @@ impl<'a> Plan<'a> {
             E::CaUsedAsEndEntity => PathError::LeafIsCa,
             E::EndEntityUsedAsCa => PathError::IssuerIsNotCa,
             E::EmptyEkuExtension | E::RequiredEkuNotFoundContext(_) => PathError::WrongPurpose,
+            E::UnsupportedCriticalExtension
+                if self.all(answers).any(Certificate::has_critical_policies) =>
+            {
+                PathError::CriticalPolicies
+            }
             E::UnsupportedCriticalExtension => PathError::UnknownCriticalExtension,
             E::MaximumNameConstraintComparisonsExceeded
             | E::MaximumPathBuildCallsExceeded
@@ -332,37 +342,69 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Why no path reached a root: looks where the way up ends.
+    /// The leaf, and what it reaches over good signatures.
+    fn all(&self, answers: &Answers) -> impl Iterator<Item = &'a Certificate> + use<'a> {
+        core::iter::once(self.leaf).chain(self.intermediates(answers))
+    }
+
+    /// Why no path reached a root: looks at each place where a way up ends. A signature is called
+    /// false only where one was checked and nothing else is the matter.
     fn why_no_root(&self, answers: &Answers) -> PathError {
         if self.leaf.is_self_issued() {
             return PathError::SelfSigned;
         }
-        let good = self.intermediates(answers);
-        let top = good.last().copied().unwrap_or(self.leaf);
-        let onward: Vec<_> = self.edges_from(top).collect();
-        if top.is_self_issued() {
+        if self.is_cut {
+            return PathError::TooComplex;
+        }
+        let is_end = |one: &&Certificate| {
+            self.edges_from(one).all(|edge| !answers.is_good(edge.check.as_ref()))
+        };
+        let ends = self.all(answers).filter(is_end);
+        let reasons: Vec<_> = ends.map(|end| self.why_it_ends(end)).collect();
+        // Which of them the user is told where there are several.
+        const FIRST: [PathError; 6] = [
+            PathError::PrivateRoot,
+            PathError::IssuerIsNotCa,
+            PathError::WeakIssuerKey,
+            PathError::WeakSignature,
+            PathError::BadSignature,
+            PathError::IssuerMissing,
+        ];
+        let first = FIRST.into_iter().find(|reason| reasons.contains(reason));
+        first.unwrap_or(PathError::UnknownIssuer)
+    }
+
+    /// Why nobody vouches for the one at the end of a way.
+    fn why_it_ends(&self, end: &Certificate) -> PathError {
+        if end.is_self_issued() {
             return PathError::PrivateRoot;
         }
-        if onward.iter().any(|edge| edge.check.is_some()) {
+        let onward: Vec<_> = self.edges_from(end).map(Edge::unusable).collect();
+        match onward.iter().flatten().next() {
+            Some(reason) => *reason,
             // Somebody of the right name is there, and did not sign this.
-            return PathError::BadSignature;
+            None if !onward.is_empty() => PathError::BadSignature,
+            None if end.issuer_urls().is_empty() => PathError::UnknownIssuer,
+            None => PathError::IssuerMissing,
         }
-        let is_weak_rsa = |edge: &&Edge<'_>| {
-            let spki = edge.issuer.spki();
-            let kind = PublicKey::from_spki(&spki).map_or(KeyKind::Other, |key| key.kind());
-            matches!(kind, KeyKind::Rsa { bits } if bits < RSA_MIN_BITS)
-        };
-        if onward.iter().any(is_weak_rsa) {
-            return PathError::WeakIssuerKey;
+    }
+}
+
+impl Edge<'_> {
+    /// Why its signature is not acceptable, whatever a platform says of it.
+    fn unusable(&self) -> Option<PathError> {
+        if self.check.is_some() {
+            return None;
         }
-        if !onward.is_empty() {
-            return PathError::WeakSignature;
+        if matches!(self.issuer, Issuer::Intermediate(one) if one.forbids_issuing()) {
+            return Some(PathError::IssuerIsNotCa);
         }
-        if top.issuer_urls().is_empty() {
-            PathError::UnknownIssuer
-        } else {
-            PathError::IssuerMissing
-        }
+        let spki = self.issuer.spki();
+        let kind = PublicKey::from_spki(&spki).map_or(KeyKind::Other, |key| key.kind());
+        Some(match kind {
+            KeyKind::Rsa { bits } if bits < RSA_MIN_BITS => PathError::WeakIssuerKey,
+            _ => PathError::WeakSignature,
+        })
     }
 }
 
@@ -415,6 +457,8 @@ pub(crate) enum PathError {
     WeakSignature,
     /// An issuer's RSA key is too short.
     WeakIssuerKey,
+    /// Policies are critical, which webpki does not read.
+    CriticalPolicies,
     /// A certificate between leaf and root has expired.
     IssuerExpired,
     /// A certificate between leaf and root is not valid yet.
