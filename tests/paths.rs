@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a test that fails panics"
@@ -151,7 +152,7 @@ fn critical_policies_are_not_judged_and_no_danger() {
 fn the_good_one_is_found_behind_any_number_of_namesakes() {
     let [root_key, authority_key, server_key] = [key(), key(), key()];
     let root_params = authority("Root");
-    let root = root_params.self_signed(&root_key).unwrap().der().to_vec();
+    let roots = [root_params.self_signed(&root_key).unwrap().der().to_vec()];
     let of_name = authority("Authority");
     let leaf = signed(&server(), &server_key, &of_name, &authority_key);
     let good = signed(&of_name, &authority_key, &root_params, &root_key);
@@ -161,10 +162,10 @@ fn the_good_one_is_found_behind_any_number_of_namesakes() {
         let others = (0..count).map(|_| signed(&of_name, &key(), &root_params, &root_key));
         let others: Vec<_> = others.collect();
         let behind = [vec![leaf.clone()], others.clone(), vec![good.clone()]].concat();
-        assert_eq!(path_of(&behind, &[root.clone()]), Code::PathAddedRoot, "{count}");
+        assert_eq!(path_of(&behind, &roots), Code::PathAddedRoot, "{count}");
         // They have the name, and signed nothing.
         let alone = [vec![leaf.clone()], others].concat();
-        assert_eq!(path_of(&alone, &[root.clone()]), Code::PathBadSignature, "{count}");
+        assert_eq!(path_of(&alone, &roots), Code::PathBadSignature, "{count}");
         let old: Vec<_> = (0..count)
             .map(|n| {
                 expired.not_before = now() - Duration::days(100 + n);
@@ -172,9 +173,9 @@ fn the_good_one_is_found_behind_any_number_of_namesakes() {
             })
             .collect();
         let behind = [vec![leaf.clone()], old.clone(), vec![good.clone()]].concat();
-        assert_eq!(path_of(&behind, &[root.clone()]), Code::PathAddedRoot, "{count}");
+        assert_eq!(path_of(&behind, &roots), Code::PathAddedRoot, "{count}");
         let alone = [vec![leaf.clone()], old].concat();
-        assert_eq!(path_of(&alone, &[root.clone()]), Code::PathIssuerExpired, "{count}");
+        assert_eq!(path_of(&alone, &roots), Code::PathIssuerExpired, "{count}");
     }
 }
 
@@ -182,7 +183,7 @@ fn the_good_one_is_found_behind_any_number_of_namesakes() {
 fn the_reason_is_the_true_one() {
     let [root_key, one_key, two_key, server_key] = [key(), key(), key(), key()];
     let root_params = authority("Root");
-    let root = root_params.self_signed(&root_key).unwrap().der().to_vec();
+    let roots = [root_params.self_signed(&root_key).unwrap().der().to_vec()];
     let (one, two) = (authority("One"), authority("Two"));
     let leaf = signed(&server(), &server_key, &one, &one_key);
     // Each vouches for the other, and nobody for both.
@@ -191,18 +192,18 @@ fn the_reason_is_the_true_one() {
         signed(&one, &one_key, &two, &two_key),
         signed(&two, &two_key, &one, &one_key),
     ];
-    assert_eq!(path_of(&circle, &[root.clone()]), Code::PathUnknownIssuer);
-    assert_eq!(path_of(&[leaf.clone()], &[root.clone()]), Code::PathUnknownIssuer);
+    assert_eq!(path_of(&circle, &roots), Code::PathUnknownIssuer);
+    assert_eq!(path_of(core::slice::from_ref(&leaf), &roots), Code::PathUnknownIssuer);
     let private = one.self_signed(&one_key).unwrap().der().to_vec();
-    assert_eq!(path_of(&[leaf.clone(), private], &[root.clone()]), Code::PathPrivateRoot);
+    assert_eq!(path_of(&[leaf.clone(), private], &roots), Code::PathPrivateRoot);
     // Of the root's name, by another key.
     let forged = signed(&one, &one_key, &root_params, &two_key);
-    assert_eq!(path_of(&[leaf.clone(), forged], &[root.clone()]), Code::PathBadSignature);
+    assert_eq!(path_of(&[leaf.clone(), forged], &roots), Code::PathBadSignature);
     // A maze: more than is asked for, and none of it is the root's.
     let maze: Vec<_> = (0..30).map(|_| signed(&one, &one_key, &two, &two_key)).collect();
     let more: Vec<_> = (0..30).map(|_| signed(&two, &two_key, &one, &one_key)).collect();
     let maze = [vec![leaf], maze, more].concat();
-    assert_eq!(path_of(&maze[..32], &[root]), Code::PathTooComplex);
+    assert_eq!(path_of(&maze[..32], &roots), Code::PathTooComplex);
 }
 
 /// An hour is a clock's; a day is somebody's to look at.
