@@ -44,6 +44,7 @@ use crate::fault::Fault;
 use crate::home::{Host, Mood, Site};
 use crate::home_assistant::{Cloud, HomeAssistant, LoggedIn, Presence, TOKEN, Told};
 use crate::journal::Journal;
+use crate::port;
 use crate::scenario::{HOST, Lab, Scenario};
 use crate::server::{signing_key, tls_config};
 use crate::static_ct::hex;
@@ -204,8 +205,9 @@ impl Control {
             None => World::start(&lab, Arc::clone(&journal)),
             Some(host) => World::start_over_tls(&lab, Arc::clone(&journal), host),
         }?;
-        let [home, plain, other, look_alike] = [listen()?, listen()?, listen()?, listen()?];
-        let local = listen()?;
+        let [home, plain, other, look_alike] =
+            [port::listen()?, port::listen()?, port::listen()?, port::listen()?];
+        let local = port::listen()?;
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
         let ports = (port(&home)?, port(&plain)?, port(&other)?, port(&look_alike)?);
 
@@ -413,10 +415,6 @@ impl Control {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Presentable>> {
         self.presentable.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn listen() -> io::Result<TcpListener> {
-    TcpListener::bind("127.0.0.1:0")
 }
 
 fn describe(scenario: &Scenario) -> Value {

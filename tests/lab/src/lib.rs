@@ -19,6 +19,7 @@ pub mod journal;
 pub mod list;
 pub mod log;
 pub mod pages;
+pub mod port;
 pub mod rfc6962;
 pub mod scenario;
 pub mod server;

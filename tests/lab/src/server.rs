@@ -2,7 +2,7 @@
 //! small page, and keeps what it was asked.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -13,6 +13,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::port;
 
 /// A server; it ends when it is dropped.
 pub struct Server {
@@ -51,7 +53,7 @@ impl Server {
     /// not.
     pub fn start(chain: &[Vec<u8>], key: Arc<dyn SigningKey>) -> Self {
         let config = tls_config(chain, key);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        let listener = port::listen().expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));

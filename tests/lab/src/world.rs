@@ -5,7 +5,6 @@
 //! `lab.log_list()` says where the logs are. All ends when the world is dropped.
 
 use std::io;
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +24,7 @@ use crate::scenario::{HOST, Lab};
 use crate::server::{signing_key, tls_config};
 use crate::service::{Reach, Service};
 use crate::static_ct::hex;
-use crate::{cert_spotter, crt_sh, rfc6962, static_ct};
+use crate::{cert_spotter, crt_sh, port, rfc6962, static_ct};
 
 /// The name of the monitor that is like crt.sh.
 pub const CRT_SH: &str = "crt-sh";
@@ -84,7 +83,7 @@ impl World {
         let mut services = Vec::new();
         let logs: Vec<Log> = lab.all_logs().into_iter().map(|(log, _)| log.clone()).collect();
         for log in &logs {
-            let listener = TcpListener::bind("127.0.0.1:0")?;
+            let listener = port::listen()?;
             log.serve_at(&reach.url(&listener)?);
             let journal = Arc::clone(&journal);
             services.push(Service::start(&log.slug(), listener, &reach, journal, answers_of(log))?);
@@ -99,7 +98,7 @@ impl World {
         let publisher = Arc::new(Publisher::new(lab.log_list(), lab.now));
         let mut start =
             |name, answer: Box<dyn Fn(&crate::http::Request) -> Response + Send + Sync>| {
-                let listener = TcpListener::bind("127.0.0.1:0")?;
+                let listener = port::listen()?;
                 services.push(Service::start(
                     name,
                     listener,
