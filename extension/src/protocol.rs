@@ -227,7 +227,7 @@ pub enum Request {
 /// Where a page may look by itself.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Choice {
-    /// The URL that it may ask for its headers, once and for a minute.
+    /// The URL whose headers it may ask for within five seconds.
     pub url: Option<String>,
     /// Why it may not.
     pub trouble: Option<Trouble>,

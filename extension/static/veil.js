@@ -40,8 +40,9 @@
         if (event.cancelable) event.preventDefault();
         if (event.type.startsWith("focus")) event.target.blur?.();
     };
-    // `document.open()` takes every listener off the window (HTML, document open steps, 8), ours among them, and the page may add its own before they are
-    // back: the lock is not the first any more. Such a page is not covered while it waits, it starts over at the gate.
+    // `document.open()` removes every listener from the window (HTML, document open steps, 8), ours
+    // included, and the page can add its own before ours are back. The lock is then no longer first,
+    // so such a page does not wait under the cover: it starts over at the gate.
     const HEARD = `doorlight-${id}`;
     let isHeard = false;
     let wasReopened = false;
@@ -216,8 +217,9 @@
             setInterval(depart, 1000);
         } else if (location.protocol.startsWith("http")) location.replace("about:blank");
     };
-    // Each `document.open()` cancels what leads the tab elsewhere (HTML, document open steps, 7; measured in Chromium 156, the browser's own too): while the
-    // background sends the tab to the gate, the page gets no turn.
+    // Each `document.open()` cancels a navigation under way (HTML, document open steps, 7), in
+    // Chromium 156 the browser's own too (measured). So the page gets no turn while the background
+    // sends its tab to the gate.
     const depart = () => {
         chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: id }).catch(() => {});
         if (wasReopened) hold();

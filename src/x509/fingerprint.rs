@@ -228,16 +228,20 @@ fn hex_digits(text: &str) -> Result<Vec<u8>, InvalidFingerprint> {
     Ok(pairs.0.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
-/// What follows a label. Labels are told by how they begin, because a digit that was mistyped must
-/// not make a label of what stands before it.
+/// What follows a label. A label begins with a word for fingerprints and is short: a mistyped digit
+/// must not pass for its end, or the last 40 of 64 digits would be read as SHA-1.
 fn unlabelled(text: &str) -> &str {
+    const LONGEST: usize = 24;
     const LABELS: [&str; 4] = ["sha", "fingerprint", "thumbprint", "pin-sha"];
     let is_labelled = LABELS.iter().any(|label| {
         text.get(..label.len()).is_some_and(|start| start.eq_ignore_ascii_case(label))
     });
     // It ends behind its last letter that is no digit; the digits of `SHA256:` belong to it too.
     let is_letter = |c: char| c.is_ascii_alphabetic() && !c.is_ascii_hexdigit();
-    let end = text.rfind(is_letter).filter(|_| is_labelled);
+    let is_short = |end: &usize| {
+        *end < LONGEST && text.get(..*end).is_some_and(|label| !label.contains([':', '=']))
+    };
+    let end = text.rfind(is_letter).filter(is_short).filter(|_| is_labelled);
     let rest = end.and_then(|end| text.get(end..)?.split_once([':', '=', '/', ' ', '\n', '\t']));
     rest.map_or(text, |(_, digits)| digits.trim_start_matches([':', '=', ' ']))
 }
@@ -303,6 +307,8 @@ mod tests {
             // One digit is mistyped, and what follows it would be a fingerprint of its own.
             (&format!("ba7816bf8f01cfea414140:g:{SHA1}"), NotHex),
             (&format!("ba7816bf8f01cfea414140 sha1:{SHA1}"), NotHex),
+            (&format!("SHA256: ba:78:16:bf:8f:01:cf:ea:41:41:40:xg:{SHA1}"), NotHex),
+            (&format!("SHA256 ba7816bf8f01cfea414140xg {SHA1}"), NotHex),
         ] {
             assert_eq!(text.parse::<Fingerprint>(), Err(error), "{text}");
         }

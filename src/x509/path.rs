@@ -361,7 +361,7 @@ impl<'a> Plan<'a> {
         };
         let ends = self.all(answers).filter(is_end);
         let reasons: Vec<_> = ends.map(|end| self.why_it_ends(end)).collect();
-        // Which of them the user is told where there are several.
+        // If there are several, the first of these is reported.
         const FIRST: [PathError; 6] = [
             PathError::PrivateRoot,
             PathError::IssuerIsNotCa,

@@ -168,7 +168,7 @@ describe("homes that ask for a client certificate", () => {
             const light = async () => (await own.status(url)).light;
             await choose(async () => (await light()) === "attention", "a first sight");
             assertOnlyLooks(site);
-            // What passed for that page passes for nobody else, and not for long.
+            // What passes for a page in one tab passes in no other.
             const { url: once } = await own.ask({ ask: "choose-client-certificate", address });
             site.log.length = 0;
             const isAsked = () => page.evaluate((url) => fetch(url, { method: "HEAD", credentials: "omit" }).then(() => true, () => false), once);

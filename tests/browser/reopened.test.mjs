@@ -1,4 +1,5 @@
-// Documents that shake off what covers them: opened anew by `document.open()`, which takes every listener off the window, and those that are no HTML.
+// Documents in which the cover is lost or cannot be drawn: after `document.open()`, which removes every
+// listener from the window, and in documents that are not HTML.
 import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
 import { startLab } from "./lab.mjs";

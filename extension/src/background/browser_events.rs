@@ -208,7 +208,9 @@ pub async fn headers_received(engine: &Engine, details: &Details) -> Value {
     let Browser::Firefox(firefox) = &engine.ports().capture else { return let_through() };
     if details.is_own() {
         if !engine.ports().gate.is_probe(&details.url) {
-            return let_through();
+            // A look that was given up must not leave a cookie or ask for a password either.
+            let is_late = details.address().is_some_and(|one| engine.store.is_guarded(&one));
+            return if is_late { cancel() } else { let_through() };
         }
         firefox.probe_answered(&details.url, &details.request_id).await;
         // All has been seen: no body is waited for, no cookie kept, no password asked for.
