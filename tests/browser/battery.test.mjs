@@ -66,6 +66,9 @@ for (const kind of KINDS) {
                 "network.http.tailing.enabled": false,
                 "network.http.throttle.enable": false,
                 "network.http.max-persistent-connections-per-server": 30,
+                // Each socket that a host refuses makes the next one wait longer (RFC 6455, section
+                // 7.2.3), up to a minute: the last asker's would come when nobody waits any more.
+                "network.websocket.delay-failed-reconnects": false,
             };
             own = await launch(kind, lab, thief.launchOptions(kind, { folder, isInstalled: true, isLoaded: true, args, prefs }));
             if (!isChromium) return;
