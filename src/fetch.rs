@@ -7,7 +7,9 @@
 
 use core::future::Future;
 use core::time::Duration;
+use std::time::SystemTime;
 
+use crate::time::Timestamp;
 use crate::x509::signature::SignatureCheck;
 
 /// How often one thing is asked for, the first time included.
@@ -18,6 +20,9 @@ pub const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The wait before the second try, doubled before each further one, where the server names none.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// How long a server is left alone whose `Retry-After` cannot be read: it asked for something.
+const UNREADABLE_WAIT: Duration = Duration::from_secs(3600);
 
 /// One question: always a `GET`, without credentials.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,10 +41,29 @@ pub struct Get {
 pub struct Answer {
     /// The status of HTTP.
     pub status: u16,
-    /// `Retry-After`, where it is a number of seconds (RFC 9110 section 10.2.3).
+    /// How long the server wants to be left alone: its `Retry-After`, read by [`retry_after`].
     pub retry_after: Option<Duration>,
     /// The body, at most [`Get::max_bytes`].
     pub body: Vec<u8>,
+}
+
+/// Reads `Retry-After` (RFC 9110, section 10.2.3): a number of seconds, or a date in one of the
+/// three forms of HTTP. A date is told by the server's own clock, so `date`, the header `Date` of
+/// the same answer, goes before `now`. A date that has passed is no wait; what is neither counts as
+/// an hour.
+pub fn retry_after(value: &str, date: Option<&str>, now: Timestamp) -> Duration {
+    let moment = |text: &str| httpdate::parse_http_date(text.trim()).ok();
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More seconds than a number holds: longer than anybody waits.
+        return value.parse().map_or(Duration::MAX, Duration::from_secs);
+    }
+    let Some(until) = moment(value) else { return UNREADABLE_WAIT };
+    let since = date.and_then(moment).unwrap_or_else(|| {
+        let since_epoch = Duration::from_millis(now.millis());
+        SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH)
+    });
+    until.duration_since(since).unwrap_or_default()
 }
 
 /// Why there is no answer to use. None of these says anything about a certificate.
@@ -157,9 +181,12 @@ pub async fn get<H: Platform>(host: &H, get: &Get) -> Result<Vec<u8>, FetchError
                 });
             }
             Ok(Answer { status: 200, body, .. }) => return Ok(body),
-            Ok(Answer { status, retry_after, .. }) if status == 429 || status == 503 => {
+            Ok(Answer { status, retry_after, .. })
+                if matches!(status, 429 | 503) || (status >= 500 && retry_after.is_some()) =>
+            {
                 let error = FetchError::RateLimited { url: get.url.clone(), retry_after };
-                (error, Some(retry_after.unwrap_or(wait)))
+                // Nobody is asked sooner than without the header.
+                (error, Some(retry_after.map_or(wait, |asked| asked.max(wait))))
             }
             Ok(Answer { status, .. }) => {
                 (FetchError::Status { url: get.url.clone(), status }, None)
@@ -172,5 +199,107 @@ pub async fn get<H: Platform>(host: &H, get: &Get) -> Result<Vec<u8>, FetchError
         }
         host.sleep(pause).await;
         wait = wait.saturating_mul(2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::RefCell;
+
+    fn now() -> Timestamp {
+        Timestamp::from_secs(1795942800)
+    }
+
+    #[test]
+    fn a_wait_is_read_in_every_form() {
+        let seconds = Duration::from_secs;
+        for (value, date, wait) in [
+            ("120", None, seconds(120)),
+            (" 0 ", None, seconds(0)),
+            ("99999999999999999999999", None, Duration::MAX),
+            // The three forms of RFC 9110, section 5.6.7.
+            ("Sun, 29 Nov 2026 09:10:00 GMT", None, seconds(600)),
+            ("Sunday, 29-Nov-26 09:10:00 GMT", None, seconds(600)),
+            ("Sun Nov 29 09:10:00 2026", None, seconds(600)),
+            ("Sun, 29 Nov 2026 09:00:00 GMT", None, seconds(0)),
+            ("Sat, 28 Nov 2026 09:00:00 GMT", None, seconds(0)),
+            // By the server's own clock, which is an hour behind.
+            ("Sun, 29 Nov 2026 08:10:00 GMT", Some("Sun, 29 Nov 2026 08:00:00 GMT"), seconds(600)),
+            ("Sun, 29 Nov 2026 09:10:00 GMT", Some("yesterday"), seconds(600)),
+            ("30", Some("Sun, 29 Nov 2026 08:00:00 GMT"), seconds(30)),
+            ("soon", None, UNREADABLE_WAIT),
+            ("", None, UNREADABLE_WAIT),
+            ("-1", None, UNREADABLE_WAIT),
+            ("1.5", None, UNREADABLE_WAIT),
+            ("Sun, 29 Nov 2026 25:00:00 GMT", None, UNREADABLE_WAIT),
+        ] {
+            assert_eq!(retry_after(value, date, now()), wait, "{value:?}");
+        }
+    }
+
+    /// Answers one after the other, and remembers how long was waited between them.
+    struct Server {
+        answers: RefCell<Vec<(u16, Option<&'static str>)>>,
+        waits: RefCell<Vec<Duration>>,
+    }
+
+    impl Platform for Server {
+        async fn get(&self, _: &Get) -> Result<Answer, FetchError> {
+            let (status, header) = self.answers.borrow_mut().remove(0);
+            let retry_after = header.map(|value| retry_after(value, None, now()));
+            Ok(Answer { status, retry_after, body: Vec::new() })
+        }
+
+        async fn keep(&self, _: &Get, _: &[u8]) {}
+
+        async fn verify(&self, _: &[SignatureCheck]) -> Vec<bool> {
+            Vec::new()
+        }
+
+        async fn sleep(&self, time: Duration) {
+            self.waits.borrow_mut().push(time);
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_sooner_than_they_want() {
+        let soon = Some("Sun, 29 Nov 2026 09:00:07 GMT");
+        let later = Some("Sun, 29 Nov 2026 10:00:00 GMT");
+        let over = Some("Sun, 29 Nov 2026 08:00:00 GMT");
+        type Answers<'a> = &'a [(u16, Option<&'static str>)];
+        let cases: [(Answers<'_>, &[u64], Result<usize, &str>); 10] = [
+            (&[(429, soon), (200, None)], &[7_000], Ok(0)),
+            (&[(503, Some("3")), (200, None)], &[3_000], Ok(0)),
+            (&[(502, Some("3")), (200, None)], &[3_000], Ok(0)),
+            // Longer than the audit waits: given up at once.
+            (&[(429, later)], &[], Err("rate-limited")),
+            (&[(503, Some("11"))], &[], Err("rate-limited")),
+            (&[(500, later)], &[], Err("rate-limited")),
+            (&[(429, Some("when I am well again"))], &[], Err("rate-limited")),
+            // No wait is no reason to hurry.
+            (&[(429, over), (429, Some("0")), (200, None)], &[500, 1_000], Ok(0)),
+            (&[(429, None), (502, None), (503, None)], &[500, 1_000], Err("rate-limited")),
+            (&[(404, Some("1"))], &[], Err("status")),
+        ];
+        for (answers, waits, result) in cases {
+            let server =
+                Server { answers: RefCell::new(answers.to_vec()), waits: RefCell::default() };
+            let question =
+                Get { url: "https://log.example/".into(), max_bytes: 1, is_immutable: false };
+            let got = pollster::block_on(get(&server, &question));
+            assert_eq!(
+                got.map(|body| body.len()).map_err(|error| error.code()),
+                result,
+                "{answers:?}"
+            );
+            let waited: Vec<_> = server.waits.borrow().iter().map(Duration::as_millis).collect();
+            assert_eq!(
+                waited,
+                waits.iter().map(|wait| u128::from(*wait)).collect::<Vec<_>>(),
+                "{answers:?}"
+            );
+            assert!(server.answers.borrow().is_empty(), "{answers:?}");
+        }
     }
 }

@@ -36,7 +36,7 @@ pub fn visible(text: &str) -> String {
 }
 
 /// False for controls, for bidirectional formatting and for characters of no width.
-fn shows_as_itself(c: char) -> bool {
+pub fn shows_as_itself(c: char) -> bool {
     !(c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

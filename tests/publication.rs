@@ -394,17 +394,28 @@ fn one_flipped_bit_is_refused() {
 
 #[test]
 fn a_partial_tile_that_is_gone_is_taken_from_the_full_one() {
+    // An object store says 403 to everybody who may not list it.
+    for gone in [403, 404, 410] {
+        let mut log = SimulatedLog::new(true, 1000, 900);
+        let grown = SimulatedLog::new(true, 70_000, 900);
+        log.meddle(move |url, _| {
+            if url.contains(".p/") {
+                return answer(gone, b"");
+            }
+            url.contains("tile/")
+                .then(|| Some(block_on(doorlight::fetch::Platform::get(&grown, &get(url)))))?
+        });
+        ends(&log.audit(&Heads::default()), Code::InclusionProven, Code::ConsistencyFirstSight);
+        assert!(log.kept.borrow().is_empty(), "believed only as far as the tree goes, so not kept");
+    }
+}
+
+/// Where nothing may be read, nothing is known: neither missing nor proven.
+#[test]
+fn a_store_that_refuses_everything_is_not_checked() {
     let mut log = SimulatedLog::new(true, 1000, 900);
-    let grown = SimulatedLog::new(true, 70_000, 900);
-    log.meddle(move |url, _| {
-        if url.contains(".p/") {
-            return answer(404, b"");
-        }
-        url.contains("tile/")
-            .then(|| Some(block_on(doorlight::fetch::Platform::get(&grown, &get(url)))))?
-    });
-    ends(&log.audit(&Heads::default()), Code::InclusionProven, Code::ConsistencyFirstSight);
-    assert!(log.kept.borrow().is_empty(), "believed only as far as the tree goes, so not kept");
+    log.meddle(|url, _| if url.contains("tile/") { answer(403, b"") } else { None });
+    ends(&log.audit(&Heads::default()), Code::InclusionNotChecked, Code::ConsistencyFirstSight);
 }
 
 #[test]

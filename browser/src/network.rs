@@ -3,10 +3,12 @@
 
 use core::time::Duration;
 
-use doorlight::fetch::{Answer, FetchError, Get};
+use doorlight::fetch::{Answer, FetchError, Get, retry_after};
 use js_sys::{Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
+
+use crate::now;
 
 #[wasm_bindgen]
 extern "C" {
@@ -110,7 +112,9 @@ pub async fn ask(get: &Get, time_limit: Duration) -> Result<Answer, FetchError> 
         Err(error) => Err(error),
     };
     let response: Response = response.map_err(|error| failed(&error))?.unchecked_into();
-    let seconds = response.headers().get("retry-after").and_then(|text| text.trim().parse().ok());
+    let header = |name| response.headers().get(name);
+    let retry_after =
+        header("retry-after").map(|value| retry_after(&value, header("date").as_deref(), now()));
     let body = match body(&response, get.max_bytes).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
@@ -118,5 +122,5 @@ pub async fn ask(get: &Get, time_limit: Duration) -> Result<Answer, FetchError> 
         }
         Err(BodyError::Broken(error)) => return Err(failed(&error)),
     };
-    Ok(Answer { status: response.status(), retry_after: seconds.map(Duration::from_secs), body })
+    Ok(Answer { status: response.status(), retry_after, body })
 }

@@ -41,6 +41,11 @@ impl Failure {
         Self { exit_code: OUTPUT, code: "not-written", message: message.to_string() }
     }
 
+    /// Says what is done instead.
+    pub(crate) fn and(self, message: &str) -> Self {
+        Self { message: format!("{}; {message}", self.message), ..self }
+    }
+
     /// Says which file it is about.
     pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
         Self { message: format!("{}: {}", path.display(), self.message), ..self }

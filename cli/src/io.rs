@@ -1,8 +1,10 @@
-//! Files, and the network.
+//! Files, the network, and what is said.
 
 pub(crate) mod connect;
+pub(crate) mod dial;
 pub(crate) mod input;
 pub(crate) mod memory;
 pub(crate) mod network;
+pub(crate) mod output;
 pub(crate) mod store;
 pub(crate) mod websocket;

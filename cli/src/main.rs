@@ -10,13 +10,16 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{advisories, audit, check, home, log_list, pin};
+use crate::failure::Failure;
+use crate::io::output;
 
 /// Checks the certificate at your own remote address before you type a password there.
 ///
 /// Exit codes: 0 trusted, 1 attention, 2 danger, 3 unchecked, 4 an audit knows of a certificate
 /// that is not yours, 64 wrong usage, 65 unreadable or refused input, 69 a list of logs could not
-/// be fetched, 74 what was learnt could not be written. A batch exits with 0 when every file could
-/// be read.
+/// be fetched, 74 what was learnt could not be kept, or the answer not be written. A batch exits
+/// with 0 when every file could be read. With --json, an error that stands in the place of the
+/// answer is JSON too, with a stable code: {"error": {"code": …, "message": …}}.
 #[derive(Parser)]
 #[command(name = "doorlight", version)]
 struct Cli {
@@ -86,9 +89,15 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are printed the same way, and are no mistake.
-            let is_mistake = error.use_stderr();
+            if !error.use_stderr() {
+                let printed = error.print().map_err(Failure::output);
+                return end(printed.map(|()| ExitCode::SUCCESS));
+            }
+            if output::is_json() {
+                return end(Err(Failure::usage("usage", error.render())));
+            }
             let _ = error.print();
-            return ExitCode::from(if is_mistake { failure::USAGE } else { 0 });
+            return ExitCode::from(failure::USAGE);
         }
     };
     let result = match cli.command {
@@ -100,12 +109,15 @@ fn main() -> ExitCode {
         Command::Pin { action } => pin::run(action),
         Command::Advisories(arguments) => advisories::run(&arguments),
         Command::Codes => {
-            print!("{}", doorlight::verdict::evidence::codes_page());
-            Ok(ExitCode::SUCCESS)
+            output::answer(&doorlight::verdict::evidence::codes_page()).map(|()| ExitCode::SUCCESS)
         }
     };
+    end(result)
+}
+
+fn end(result: Result<ExitCode, Failure>) -> ExitCode {
     result.unwrap_or_else(|failure| {
-        eprintln!("doorlight: {failure}");
+        output::fail(&failure);
         ExitCode::from(failure.exit_code)
     })
 }

@@ -11,72 +11,17 @@
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use std::path::Path;
-use std::process::{Output, Stdio};
+mod desk;
+
+use std::process::Stdio;
 
 use doorlight_lab::authority::pem;
-use doorlight_lab::cli::{Doorlight, judged};
-use doorlight_lab::scenario::{HOST, Lab, Scenario};
+use doorlight_lab::cli::judged;
+use doorlight_lab::scenario::{HOST, Scenario};
 use doorlight_lab::server::Server;
 use serde_json::Value;
-use time::OffsetDateTime;
 
-struct Desk {
-    lab: Lab,
-    doorlight: Doorlight,
-    scenarios: Vec<Scenario>,
-}
-
-impl Desk {
-    fn new() -> Self {
-        let lab = Lab::new(OffsetDateTime::now_utc());
-        let doorlight = Doorlight::new(Path::new(env!("CARGO_BIN_EXE_doorlight")), &lab);
-        let scenarios = lab.scenarios();
-        Self { lab, doorlight, scenarios }
-    }
-
-    fn scenario(&self, title: &str) -> &Scenario {
-        self.scenarios.iter().find(|one| one.title.contains(title)).unwrap()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        std::fs::write(self.doorlight.file(name), content).unwrap();
-        self.path(name)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.doorlight.file(name).to_str().unwrap().to_owned()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.doorlight.run(arguments)
-    }
-
-    /// `check` of a chain file of the good home, with the lab's roots and logs.
-    fn check_file(&self, chain: &str, more: &[&str]) -> Output {
-        let (roots, list) = (self.path("roots.pem"), self.path("log_list.json"));
-        let common = [
-            "check",
-            "--json",
-            "--chain",
-            chain,
-            "--host",
-            HOST,
-            "--roots",
-            &roots,
-            "--log-list",
-            &list,
-        ];
-        self.run(&[&common[..], more].concat())
-    }
-}
-
-fn fails(output: &Output, exit_code: i32, code: &str) {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(exit_code), "{stderr}");
-    assert!(stderr.contains(code), "no {code} in: {stderr}");
-    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
-}
+use desk::{Desk, fails};
 
 #[test]
 fn a_chain_file_is_judged_in_any_form_and_order() {
@@ -331,6 +276,32 @@ fn pins_are_kept_and_travel() {
     assert!(desk.run(&["pin", "remove", HOST]).status.success());
     fails(&desk.run(&["pin", "remove", HOST]), 65, "not-pinned");
     assert_eq!(look(&desk, good).0, "attention");
+}
+
+/// A chain that somebody sent is judged by what is kept, as the address itself is.
+#[test]
+fn the_pins_that_are_kept_count_for_a_file_too() {
+    let desk = Desk::new();
+    let own = desk.write("own.pem", pem(&desk.scenarios[0].chain));
+    let other = desk.write("other.pem", pem(&desk.scenario("same CA was tricked, logged").chain));
+    assert_eq!(judged(&desk.check_file(&own, &[])).decided_by(), ["pin-first-sight"]);
+    assert!(desk.run(&["pin", "add", HOST, "--chain", &own, "--keeps-key"]).status.success());
+    let before = desk.run(&["pin", "export"]).stdout;
+    assert_eq!(judged(&desk.check_file(&own, &[])).verdict(), "trusted");
+    let rogue = judged(&desk.check_file(&other, &[]));
+    assert_eq!((rogue.verdict(), rogue.exit_code), ("danger", 2));
+    assert_eq!(rogue.decided_by(), ["pin-new-key"]);
+    // A file was not seen on the line: nothing is learnt from it.
+    assert_eq!(desk.run(&["pin", "export"]).stdout, before);
+    // What is handed in goes before what is kept.
+    let empty = desk.write("none.json", r#"{"schema":1,"kind":"doorlight-pins","sites":[]}"#);
+    assert_eq!(
+        judged(&desk.check_file(&other, &["--site", &empty])).decided_by(),
+        ["pin-first-sight"]
+    );
+    // What cannot be read is not the same as nothing.
+    std::fs::write(desk.doorlight.file("config/doorlight/pins.json"), "{").unwrap();
+    assert_eq!(judged(&desk.check_file(&own, &[])).decided_by(), ["pin-record-unreadable"]);
 }
 
 #[test]

@@ -524,7 +524,7 @@ impl Session {
 mod tests {
     use super::*;
     use doorlight::verdict::evidence::{Code, Evidence};
-    use doorlight::verdict::examination::unreachable;
+    use doorlight::verdict::examination::unseen;
 
     const REUSE: Duration = Duration::from_secs(900);
 
@@ -532,9 +532,13 @@ mod tests {
         Timestamp::from_secs(1_800_000_000 + seconds)
     }
 
+    fn unreachable(at: Timestamp) -> Report {
+        unseen(&"home.example".parse().unwrap(), at, Code::CertificateMissing, "made up")
+    }
+
     /// A report as the core makes it, with another verdict and pin, on certificate `n`.
     fn report(verdict: Verdict, pin: Code, n: u8) -> Report {
-        let mut report = unreachable(&"home.example".parse().unwrap(), at(0), "made up");
+        let mut report = unreachable(at(0));
         report.verdict = verdict;
         report.evidence = vec![Evidence::new(pin)];
         report.certificate = Some(
@@ -674,7 +678,7 @@ mod tests {
 
     #[test]
     fn an_exception_without_a_certificate_ends_when_one_is_seen() {
-        let unseen = || unreachable(&"home.example".parse().unwrap(), at(0), "made up");
+        let unseen = || unreachable(at(0));
         let mut standing = after(unseen());
         standing.except(REUSE, at(1));
         standing.conclude(alone(unseen()), String::new(), REUSE, at(2));
@@ -692,12 +696,7 @@ mod tests {
     fn an_exception_for_a_certificate_rests_while_none_is_seen() {
         let mut standing = after(report(Verdict::Danger, Code::PinNewKey, 1));
         standing.except(REUSE, at(1));
-        standing.conclude(
-            alone(unreachable(&"home.example".parse().unwrap(), at(2), "made up")),
-            String::new(),
-            REUSE,
-            at(2),
-        );
+        standing.conclude(alone(unreachable(at(2))), String::new(), REUSE, at(2));
         assert_eq!((standing.way(at(3)), standing.light(at(3))), (Way::Shut, Light::Unchecked));
         standing.conclude(
             alone(report(Verdict::Danger, Code::PinNewKey, 1)),

@@ -240,7 +240,8 @@ pub struct LogList {
 
 impl LogList {
     /// Reads a list of either form. Entries that make no sense are left out and counted, as the
-    /// format's own notes ask.
+    /// format's own notes ask; so are the logs of an operator without a name, of whom the policies
+    /// could not say whether it is another than the next.
     ///
     /// # Errors
     /// [`LogListError`]. The signature is a question of its own: [`LogList::signature_check`].
@@ -267,11 +268,14 @@ impl LogList {
             list.version = printable(text(&value, "version").unwrap_or_default());
             let operators = value.get("operators").and_then(Value::as_array);
             for operator in operators.ok_or_else(|| malformed("it has no operators"))? {
-                let name =
-                    text(operator, "name").ok_or_else(|| malformed("an operator has no name"))?;
-                for logs in ["logs", "tiled_logs"] {
-                    let logs = operator.get(logs).and_then(Value::as_array);
-                    list.extend(logs.map_or(&[], Vec::as_slice), Some(name));
+                let name = text(operator, "name").filter(|name| !name.is_empty());
+                let logs = |kind| {
+                    operator.get(kind).and_then(Value::as_array).map_or(&[][..], Vec::as_slice)
+                };
+                let all = [logs("logs"), logs("tiled_logs")];
+                match name {
+                    Some(name) => all.iter().for_each(|logs| list.extend(logs, Some(name))),
+                    None => list.skipped += all.concat().len().max(1),
                 }
             }
         }
@@ -490,5 +494,62 @@ mod tests {
             LogList::parse(&vec![b' '; MAX_LIST + 1], Provenance::Unsigned),
             Err(LogListError::TooLarge)
         );
+    }
+
+    /// One part that is odd takes nothing else with it, and is counted.
+    #[test]
+    fn an_odd_operator_or_state_is_left_out() {
+        let shipped: Value = serde_json::from_str(SHIPPED).unwrap();
+        let whole = LogList::parse(SHIPPED.as_bytes(), Provenance::Shipped).unwrap();
+        let count = |operator: &Value| {
+            let of = |kind| operator.get(kind).and_then(Value::as_array).map_or(0, Vec::len);
+            of("logs") + of("tiled_logs")
+        };
+        let first = count(&shipped["operators"][0]);
+        assert!(first > 0);
+        type Spoil = fn(&mut Value);
+        let spoils: [(&str, Spoil, usize); 8] = [
+            (
+                "no name",
+                |list| _ = list["operators"][0].as_object_mut().unwrap().remove("name"),
+                first,
+            ),
+            ("an empty name", |list| list["operators"][0]["name"] = "".into(), first),
+            ("a number for a name", |list| list["operators"][0]["name"] = 7.into(), first),
+            (
+                "a new state",
+                |list| {
+                    list["operators"][0]["logs"][0]["state"] =
+                        serde_json::json!({"dozing": {"timestamp": "2026-01-01T00:00:00Z"}})
+                },
+                1,
+            ),
+            (
+                "a state of no form",
+                |list| list["operators"][0]["logs"][0]["state"] = "usable".into(),
+                1,
+            ),
+            (
+                "a state without its time",
+                |list| list["operators"][0]["logs"][0]["state"] = serde_json::json!({"usable": {}}),
+                1,
+            ),
+            ("a log of no form", |list| list["operators"][0]["logs"][0] = 7.into(), 1),
+            ("a key of no form", |list| list["operators"][0]["logs"][0]["key"] = "AAAA".into(), 1),
+        ];
+        for (what, spoil, lost) in spoils {
+            let mut list = shipped.clone();
+            spoil(&mut list);
+            let read = LogList::parse(list.to_string().as_bytes(), Provenance::Unsigned).unwrap();
+            assert_eq!((read.skipped, read.logs.len()), (lost, whole.logs.len() - lost), "{what}");
+        }
+        let mut list = shipped.clone();
+        list["operators"].as_array_mut().unwrap().push(Value::Null);
+        let read = LogList::parse(list.to_string().as_bytes(), Provenance::Unsigned).unwrap();
+        assert_eq!((read.skipped, read.logs.len()), (1, whole.logs.len()));
+        // An entry that is there and is no operator, in all of them: nothing is left.
+        list["operators"] = serde_json::json!([{}, 7]);
+        let error = LogList::parse(list.to_string().as_bytes(), Provenance::Unsigned).unwrap_err();
+        assert_eq!(error, LogListError::Empty);
     }
 }

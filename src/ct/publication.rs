@@ -600,7 +600,8 @@ impl<H: Platform> LookUp<'_, H> {
         }
     }
 
-    /// One tile; the full one where a partial one is gone (tlog-tiles, "Partial Tiles").
+    /// One tile; the full one where a partial one is gone (tlog-tiles, "Partial Tiles"). Object
+    /// stores say 403 of what is not there to everybody who may not list it.
     async fn tile(
         &self,
         url: &str,
@@ -615,7 +616,7 @@ impl<H: Platform> LookUp<'_, H> {
         let get = question(tile);
         match self.ask(&get).await {
             Ok(body) => Ok((Get { is_immutable: tile.is_full(), ..get }, body)),
-            Err(FetchError::Status { status: 404 | 410, .. }) if !tile.is_full() => {
+            Err(FetchError::Status { status: 403 | 404 | 410, .. }) if !tile.is_full() => {
                 let get = question(tile.full());
                 self.ask(&get).await.map(|body| (get, body)).map_err(|error| error.code())
             }

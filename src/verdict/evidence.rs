@@ -300,6 +300,10 @@ codes! {
         message "The encrypted connection could not be set up."
         meaning "Something answers, but the connection ended before a certificate came: it may speak no TLS at this port, or none that this browser knows, or ask for a certificate of yours. Anybody on the way can answer like this."
         action "See whether the port is right, and whether the server's TLS is set up, then check again."
+    CertificatePlainHttp "certificate-plain-http" Certificate NotChecked
+        message "Plain http is spoken there, without encryption."
+        meaning "The port answers, and knows no TLS: there is no certificate, and whatever is sent there can be read and changed on the way. Anybody on the way can answer like this."
+        action "See whether the port is right: Home Assistant's own, 8123, speaks plain http unless it was given a certificate. Type no password there."
     CertificateLookEnded "certificate-look-ended" Certificate NotChecked
         message "You ended the look at the certificate."
         meaning "In this browser Doorlight can see a certificate only while the browser's bar says that it is debugging. Cancel was pressed."

@@ -584,13 +584,8 @@ pub fn unreadable(address: &Address, at: Timestamp, seen: Seen, error: ReadError
     )
 }
 
-/// The report on an address that could not be reached: never a danger by itself.
-pub fn unreachable(address: &Address, at: Timestamp, reason: &str) -> Report {
-    unseen(address, at, Code::CertificateMissing, reason)
-}
-
-/// The report where no certificate was seen, for the reason that `code` stands for. `reason` is
-/// what the platform said; it may come from anywhere.
+/// The report where no certificate was seen, for the reason that `code` stands for: never a danger
+/// by itself. `reason` is what the platform said; it may come from anywhere.
 pub fn unseen(address: &Address, at: Timestamp, code: Code, reason: &str) -> Report {
     let evidence = Evidence::new(code).with("reason", crate::text::printable(reason));
     Report::without_certificate(address, at, Seen::OwnProbe, evidence)

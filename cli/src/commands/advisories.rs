@@ -10,6 +10,7 @@ use doorlight::home_assistant::advisory::{Advisories, MAX_TABLE};
 
 use crate::failure::Failure;
 use crate::io::input;
+use crate::io::output;
 use crate::io::store;
 
 #[derive(Args)]
@@ -36,18 +37,20 @@ pub(crate) fn run(arguments: &AdvisoriesArguments) -> Result<ExitCode, Failure> 
             .learn(&input::read(file, MAX_RELEASE)?, now)
             .map_err(|error| Failure::from(error).in_file(file))?;
         for one in told {
-            match one {
-                Learnt::Known { .. } => known += 1,
-                Learnt::Added { id } => {
-                    println!(
-                        "added     {id}: look up its severity, its first version and a plain title"
-                    )
+            let line = match one {
+                Learnt::Known { .. } => {
+                    known += 1;
+                    continue;
                 }
+                Learnt::Added { id } => format!(
+                    "added     {id}: look up its severity, its first version and a plain title\n"
+                ),
                 Learnt::Differs { id, version } => {
-                    println!("differs   {id}: the index has it for {version}, the table has not")
+                    format!("differs   {id}: the index has it for {version}, the table has not\n")
                 }
-                Learnt::LeftOut { id } => println!("left out  {id}"),
-            }
+                Learnt::LeftOut { id } => format!("left out  {id}\n"),
+            };
+            output::answer(&line)?;
         }
     }
     if arguments.whole {
@@ -56,10 +59,10 @@ pub(crate) fn run(arguments: &AdvisoriesArguments) -> Result<ExitCode, Failure> 
     let json = table.to_json();
     Advisories::parse(json.as_bytes())?;
     store::write(path, json.as_bytes())?;
-    println!(
-        "{} releases read, {known} entries known already, the table is dated {}",
+    output::answer(&format!(
+        "{} releases read, {known} entries known already, the table is dated {}\n",
         arguments.releases.len(),
         table.published
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,6 @@
 //! `doorlight audit` and `doorlight prove`: the check, deepened by what the logs prove and by what
 //! the monitors know.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +33,7 @@ use crate::failure::Failure;
 use crate::io::input;
 use crate::io::memory::{Memory, Watch};
 use crate::io::network::{Network, PATIENCE};
+use crate::io::output;
 use crate::io::store;
 use crate::judge::{JudgedBy, Setting};
 
@@ -192,11 +192,8 @@ impl Findings {
         self.judged.with(&self.added)
     }
 
-    fn end(self, code: ExitCode, verdict: Verdict) -> Result<ExitCode, Failure> {
-        let mut failures = self.failures.into_iter();
-        let first = failures.next();
-        failures.for_each(|failure| eprintln!("doorlight: {failure}"));
-        check::end(code, verdict, first)
+    fn end(self, code: ExitCode, verdict: Verdict) -> ExitCode {
+        check::end(code, verdict, self.failures)
     }
 }
 
@@ -216,10 +213,10 @@ pub(crate) fn prove(arguments: &ProveArguments) -> Result<ExitCode, Failure> {
     let mut findings = Findings::new(report, setting.require, Vec::new());
     findings.publication(means, &memory, &promises, at);
     let report = findings.report();
-    let text = if means.json { report.to_json() + "\n" } else { report.to_text() };
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let text = if means.json { output::json_line(&report) } else { report.to_text() };
+    findings.failures.extend(output::answer(&text).err());
     let code = check::exit_code(report.verdict);
-    findings.end(code, report.verdict)
+    Ok(findings.end(code, report.verdict))
 }
 
 pub(crate) fn run(arguments: &AuditArguments) -> Result<ExitCode, Failure> {
@@ -246,7 +243,7 @@ pub(crate) fn run(arguments: &AuditArguments) -> Result<ExitCode, Failure> {
     }
     let setting = means.setting(arguments.require_proof)?;
     if watch.as_ref().is_ok_and(|watch| watch.record.is_none()) {
-        eprint!("{}", who_learns_what(&address, arguments));
+        output::aside(who_learns_what(&address, arguments));
     }
 
     let (mut findings, leaf, kept) = look(arguments, setting, &memory, &address, at)?;
@@ -374,8 +371,9 @@ fn tell(
         !alarms.is_empty() || is_stale || (report.verdict != Verdict::Trusted && is_more_than_told);
     let mut is_told = true;
     if is_news || !arguments.due {
-        let mut out = std::io::stdout().lock();
-        is_told = out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok();
+        let told = output::answer(&text);
+        is_told = told.is_ok();
+        findings.failures.extend(told.err());
     }
     let alarming =
         record.is_some_and(|record| record.issuances.iter().any(|known| known.is_alarming(at)));
@@ -396,7 +394,7 @@ fn tell(
     } else {
         check::exit_code(report.verdict)
     };
-    findings.end(code, report.verdict)
+    Ok(findings.end(code, report.verdict))
 }
 
 fn to_json(report: &Report, record: Option<&WatchRecord>, alarms: &[Alarm]) -> String {
@@ -418,7 +416,7 @@ fn to_json(report: &Report, record: Option<&WatchRecord>, alarms: &[Alarm]) -> S
         .collect();
     let alarms: Vec<_> = alarms.iter().map(|alarm| &alarm.id).collect();
     let whole = json!({"schema": 1, "report": report, "issuances": issuances, "looks": looks, "alarms": alarms});
-    format!("{whole}\n")
+    output::json_line(&whole)
 }
 
 /// One alarm, with what to do. `own` is the authority of the certificate on the line, `again` the
@@ -500,8 +498,11 @@ fn letter(memory: &Memory, address: &Address, id: &str) -> Result<ExitCode, Fail
         watch.record.iter().flat_map(|record| &record.issuances).find(|known| known.id() == id);
     let known = known.ok_or_else(|| no_such(address))?;
     let one = authority::of(&known.issuance.issuer);
-    eprintln!("To: {}", one.and_then(|one| one.reports).unwrap_or(REPORTING_LIST));
-    print!("{}", authority::report_text(&address.host, &known.issuance));
+    output::aside(format_args!(
+        "To: {}\n",
+        one.and_then(|one| one.reports).unwrap_or(REPORTING_LIST)
+    ));
+    output::answer(&authority::report_text(&address.host, &known.issuance))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -13,10 +13,11 @@ use doorlight::verdict::observation::{Observation, Possession, Seen};
 use doorlight::verdict::report::{Report, SctSignature};
 use doorlight::x509::certificate::SubjectName;
 use doorlight::x509::chain::Chain;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::failure::{Failure, INPUT};
 use crate::io::input;
+use crate::io::output;
 use crate::judge::{Setting, When};
 
 pub(crate) fn run(folder: &Path, setting: &Setting, when: &When) -> Result<ExitCode, Failure> {
@@ -26,7 +27,7 @@ pub(crate) fn run(folder: &Path, setting: &Setting, when: &When) -> Result<ExitC
     let shows_progress = std::io::stderr().is_terminal();
     for (n, file) in files.iter().enumerate() {
         if shows_progress && n % 20 == 0 {
-            eprint!("\r{n} of {}", files.len());
+            output::aside(format_args!("\r{n} of {}", files.len()));
         }
         let mut line = match judge(file, setting, when) {
             Ok(report) => {
@@ -35,22 +36,23 @@ pub(crate) fn run(folder: &Path, setting: &Setting, when: &When) -> Result<ExitC
             }
             Err(failure) => {
                 tally.unreadable += 1;
-                json!({"error": {"code": failure.code, "message": failure.message}})
+                output::in_json(&failure)
             }
         };
         if let Value::Object(fields) = &mut line {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             fields.insert("file".into(), name.into());
         }
-        writeln!(out, "{line}").map_err(Failure::output)?;
+        out.write_all(output::json_line(&line).as_bytes()).map_err(Failure::output)?;
     }
     out.flush().map_err(Failure::output)?;
     if shows_progress {
-        eprint!("\r");
+        output::aside("\r");
     }
-    eprint!("{}", tally.table());
+    output::aside(tally.table());
     if left_out > 0 {
-        eprintln!("left out: {left_out} files that end in none of {}", ENDINGS.join(", "));
+        let endings = ENDINGS.join(", ");
+        output::aside(format_args!("left out: {left_out} files that end in none of {endings}\n"));
     }
     Ok(if tally.unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(INPUT) })
 }

@@ -1,8 +1,7 @@
 //! `doorlight check`.
 
-use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -20,6 +19,7 @@ use crate::commands::batch;
 use crate::failure::Failure;
 use crate::io::connect::{Presented, connect};
 use crate::io::input;
+use crate::io::output;
 use crate::io::store;
 use crate::judge::{JudgedBy, Setting, When};
 
@@ -66,8 +66,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     if let Some(folder) = &arguments.batch {
         return batch::run(folder, &setting, &when);
     }
-    let mut unsaved = None;
-    let report = if let (Some(file), Some(host)) = (&arguments.chain, &arguments.host) {
+    let (report, saved) = if let (Some(file), Some(host)) = (&arguments.chain, &arguments.host) {
         let chain = Chain::from_bundle(&input::certificates(file)?)
             .map_err(|error| Failure::from(error).in_file(file))?;
         let observation = Observation {
@@ -77,36 +76,33 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             seen: Seen::File,
             possession: Possession::Unknown,
         };
-        let kept = arguments.site.as_deref().map(input::pins).transpose()?;
-        let site = site(kept.as_ref(), &observation.address);
-        setting.judge(&observation, site).report
+        let kept = kept(arguments.site.as_deref())?;
+        let site = known(&kept, &observation.address);
+        (setting.judge(&observation, site).report, Ok(()))
     } else {
         let address = input::address(arguments.address.as_deref().unwrap_or_default())?;
-        let (report, saved) = check_address(&arguments, &setting, &address)?;
-        unsaved = saved.err();
-        report
+        check_address(&arguments, &setting, &address)?
     };
-    let text = if arguments.json { report.to_json() + "\n" } else { report.to_text() };
-    // A reader that hangs up early is no failure of the check.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    end(exit_code(report.verdict), report.verdict, unsaved)
+    let text = if arguments.json { output::json_line(&report) } else { report.to_text() };
+    let failures = output::answer(&text).err().into_iter().chain(saved.err());
+    Ok(end(exit_code(report.verdict), report.verdict, failures))
 }
 
-/// The exit code; where something could not be kept, that is the end of what was trusted. A warning
-/// is never held back for want of a place to write it down.
+/// The exit code; where something could not be kept or said, that is the end of what was trusted. A
+/// warning is never held back for want of a place to write it down.
 pub(crate) fn end(
     code: ExitCode,
     verdict: Verdict,
-    unsaved: Option<Failure>,
-) -> Result<ExitCode, Failure> {
-    match unsaved {
-        Some(failure) if verdict == Verdict::Trusted => Err(failure),
-        Some(failure) => {
-            eprintln!("doorlight: {failure}");
-            Ok(code)
+    failures: impl IntoIterator<Item = Failure>,
+) -> ExitCode {
+    let mut code = code;
+    for failure in failures {
+        output::warn(&failure);
+        if verdict == Verdict::Trusted {
+            code = ExitCode::from(failure.exit_code);
         }
-        None => Ok(code),
     }
+    code
 }
 
 /// The report, and whether what was learnt could be kept.
@@ -116,22 +112,12 @@ fn check_address(
     address: &Address,
 ) -> Result<(Report, Result<(), Failure>), Failure> {
     let at = input::time(None)?;
-    // Pins that cannot be read are not the same as no pins: the verdict says so.
-    let kept = match &arguments.site {
-        Some(file) => Ok(input::pins(file)?),
-        None => store::load(),
-    };
+    let kept = kept(arguments.site.as_deref())?;
     let observation = match look(address, arguments.connect, at) {
         Ok(observation) => observation,
         Err(report) => return Ok((*report, Ok(()))),
     };
-    let site = match &kept {
-        Ok(pins) => site(Some(pins), address),
-        Err(failure) => {
-            eprintln!("doorlight: {failure}");
-            Site::Unreadable
-        }
-    };
+    let site = known(&kept, address);
     let Conclusion { report, continuity, .. } = setting.judge(&observation, site);
     let is_kept_here = arguments.site.is_none() && matches!(site, Site::Record(_));
     let mut saved = Ok(());
@@ -159,7 +145,14 @@ pub(crate) fn look(
 ) -> Result<Observation, Box<Report>> {
     let Presented { chain, possession } = match connect(address, at_socket) {
         Ok(presented) => presented,
-        Err(reason) => return Err(Box::new(examination::unreachable(address, at, &reason))),
+        Err(error) => {
+            return Err(Box::new(examination::unseen(
+                address,
+                at,
+                error.code(),
+                &error.to_string(),
+            )));
+        }
     };
     match Chain::presented(&chain) {
         Ok(chain) => Ok(Observation {
@@ -170,6 +163,26 @@ pub(crate) fn look(
             possession,
         }),
         Err(error) => Err(Box::new(examination::unreadable(address, at, Seen::OwnProbe, error))),
+    }
+}
+
+/// The pins that were handed in, or those kept here. What is kept and cannot be read is no reason
+/// to judge nothing, and not the same as no pins either: [`known`] says so.
+fn kept(handed_in: Option<&Path>) -> Result<Result<Pins, Failure>, Failure> {
+    match handed_in {
+        Some(file) => input::pins(file).map(Ok),
+        None => Ok(store::load()),
+    }
+}
+
+/// What they say of the address.
+fn known<'a>(kept: &'a Result<Pins, Failure>, address: &Address) -> Site<'a> {
+    match kept {
+        Ok(pins) => site(Some(pins), address),
+        Err(failure) => {
+            output::warn(failure);
+            Site::Unreadable
+        }
     }
 }
 

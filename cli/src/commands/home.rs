@@ -1,6 +1,5 @@
 //! `doorlight home`: asks a Home Assistant in the local network what it holds, and how it is.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +17,7 @@ use doorlight::x509::fingerprint::Fingerprint;
 use crate::commands::check;
 use crate::failure::Failure;
 use crate::io::input;
+use crate::io::output;
 use crate::io::store;
 use crate::io::websocket::{self, Trust, Unheard};
 
@@ -92,13 +92,9 @@ pub(crate) fn run(arguments: &HomeArguments) -> Result<ExitCode, Failure> {
             CheckUp::failed(at, host, asked, &conversation, &error, &table)
         }
     };
-    let text = if arguments.json { check_up.to_json() + "\n" } else { check_up.to_text() };
-    // A reader that hangs up early is no failure of the check-up.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    match unsaved {
-        Some(failure) => Err(failure),
-        None => Ok(check::exit_code(check_up.verdict)),
-    }
+    let text = if arguments.json { output::json_line(&check_up) } else { check_up.to_text() };
+    let failures = output::answer(&text).err().into_iter().chain(unsaved);
+    Ok(check::end(check::exit_code(check_up.verdict), check_up.verdict, failures))
 }
 
 fn usage(error: doorlight::home_assistant::local::LocalAddressError) -> Failure {
@@ -132,9 +128,9 @@ fn warn_if_others_can_read(file: &Path) {
     let mode = std::fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {
         let file = doorlight::text::printable(&file.display().to_string());
-        eprintln!(
-            "doorlight: {file} can be read by other users of this machine (chmod 600 mends that)"
-        );
+        output::aside(format_args!(
+            "doorlight: {file} can be read by other users of this machine (chmod 600 mends that)\n"
+        ));
     }
 }
 

@@ -20,6 +20,7 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::io::input;
 use crate::io::network::{Network, PATIENCE};
+use crate::io::output;
 use crate::io::store;
 
 #[derive(Subcommand)]
@@ -114,9 +115,7 @@ pub(crate) fn at_hand() -> Result<LogLists, Failure> {
         Ok(held) => held.into_iter().for_each(|(_, list)| lists.push(list)),
         // Without a home folder nothing was ever kept.
         Err(failure) if failure.code == "no-home-folder" => {}
-        Err(failure) => {
-            eprintln!("doorlight: {failure}; the list that came with the program is used")
-        }
+        Err(failure) => output::warn(&failure.and("the list that came with the program is used")),
     }
     Ok(lists)
 }
@@ -153,7 +152,8 @@ fn update(arguments: &UpdateArguments) -> Result<(), Failure> {
     }
     if std::io::stdout().is_terminal() {
         let what = if is_same { "is as new as it gets" } else { "taken over" };
-        println!("list {} of {published}, {} logs: {what}", parsed.version, parsed.logs.len());
+        let (version, count) = (parsed.version, parsed.logs.len());
+        output::answer(&format!("list {version} of {published}, {count} logs: {what}\n"))?;
     }
     Ok(())
 }
@@ -205,36 +205,33 @@ fn show(as_json: bool) -> Result<(), Failure> {
             "skipped": list.skipped,
             "logs": logs,
         });
-        println!("{shown}");
-        return Ok(());
+        return output::answer(&output::json_line(&shown));
     }
-    println!("version     {}", list.version);
-    println!("published   {published}, {age} days ago");
+    let mut text = format!("version     {}\n", list.version);
+    text += &format!("published   {published}, {age} days ago\n");
     match &held {
         Some(held) => {
             let whose =
                 if held.key.is_some() { "by the key that you named" } else { "by the pinned key" };
-            println!(
-                "provenance  signed {whose}; fetched {} from {}",
-                held.fetched_at,
-                printable(&held.from)
-            );
+            let (at, from) = (held.fetched_at, printable(&held.from));
+            text += &format!("provenance  signed {whose}; fetched {at} from {from}\n");
         }
-        None => println!("provenance  {}: it came with the program", list.provenance.as_str()),
+        None => {
+            let provenance = list.provenance.as_str();
+            text += &format!("provenance  {provenance}: it came with the program\n");
+        }
     }
-    println!(
-        "logs        {}, {} entries left out that make no sense",
-        list.logs.len(),
-        list.skipped
-    );
+    let (count, skipped) = (list.logs.len(), list.skipped);
+    text += &format!("logs        {count}, {skipped} entries left out that make no sense\n");
     let mut logs: Vec<_> = list.logs.iter().collect();
     logs.sort_by_key(|log| (&log.operator, &log.description));
     let mut operator = None;
     for log in logs {
         if operator.replace(&log.operator) != Some(&log.operator) {
-            println!("\n{}", log.operator);
+            text += &format!("\n{}\n", log.operator);
         }
-        println!("  {:<10}  {}", state(log).map_or("no state", StateKind::as_str), log.description);
+        let state = state(log).map_or("no state", StateKind::as_str);
+        text += &format!("  {state:<10}  {}\n", log.description);
     }
-    Ok(())
+    output::answer(&text)
 }

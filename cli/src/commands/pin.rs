@@ -20,6 +20,7 @@ use crate::commands::check;
 use crate::commands::log_list;
 use crate::failure::Failure;
 use crate::io::input;
+use crate::io::output;
 use crate::io::store;
 use crate::judge;
 
@@ -82,14 +83,14 @@ pub(crate) struct AddArguments {
 pub(crate) fn run(action: Action) -> Result<ExitCode, Failure> {
     match action {
         Action::Add(arguments) => add(&arguments)?,
-        Action::List => print!("{}", list(&store::load()?)),
+        Action::List => output::answer(&list(&store::load()?))?,
         Action::Remove { address, key } => remove(&input::address(&address)?, key.as_deref())?,
-        Action::Export => print!("{}", store::load()?.to_json()),
+        Action::Export => output::answer(&store::load()?.to_json())?,
         Action::Import { file } => {
             let imported = input::pins(&file)?;
             let count = imported.sites().len();
             store::update(|pins| pins.merge(imported))?;
-            println!("{count} addresses taken over");
+            output::answer(&format!("{count} addresses taken over\n"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -114,8 +115,7 @@ fn add(arguments: &AddArguments) -> Result<(), Failure> {
         }
         site.clone()
     })?;
-    print!("{}", describe(&record));
-    Ok(())
+    output::answer(&describe(&record))
 }
 
 /// What to pin.
@@ -151,7 +151,7 @@ fn accepted(
     at: Timestamp,
 ) -> Result<Certificate, Failure> {
     let refuse = |report: doorlight::verdict::report::Report| {
-        eprint!("{}", report.to_text());
+        output::aside(report.to_text());
         Failure::input("not-accepted", "what was seen cannot be pinned")
     };
     let observation =

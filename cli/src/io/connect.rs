@@ -1,11 +1,13 @@
 //! A TLS connection of our own: what does the server present, and does it hold the key? Nothing is
 //! sent but the handshake.
 
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use doorlight::address::Address;
+use doorlight::verdict::evidence::Code;
 use doorlight::verdict::observation::Possession;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -14,7 +16,11 @@ use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
 };
 
-/// How long each address may take to answer, and each read and write.
+use crate::io::dial;
+
+/// How long connecting may take, whatever number of addresses the name has.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long each read and write may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the whole handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(20);
@@ -26,87 +32,142 @@ pub(crate) struct Presented {
     pub(crate) possession: Possession,
 }
 
+/// Why no certificate came.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    /// Nobody answered in time, or the handshake did not come far enough.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The name leads nowhere, or nobody listens there.
+    #[error("{0}")]
+    Unreachable(std::io::Error),
+    /// The answer to TLS was HTTP.
+    #[error("the answer was plain HTTP")]
+    PlainHttp,
+    /// Somebody answers, and TLS did not come about.
+    #[error("{0}")]
+    HandshakeFailed(String),
+}
+
+impl ConnectError {
+    /// How it stands in the evidence.
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::TimedOut => Code::CertificateTimedOut,
+            Self::Unreachable(_) => Code::CertificateMissing,
+            Self::PlainHttp => Code::CertificatePlainHttp,
+            Self::HandshakeFailed(_) => Code::CertificateHandshakeFailed,
+        }
+    }
+
+    fn from_tls(error: rustls::Error) -> Self {
+        Self::HandshakeFailed(error.to_string())
+    }
+}
+
+/// A socket whose time is over says that it would block.
+fn is_time_out(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+}
+
 /// Shakes hands with `address`, at `at` instead of where its name leads if that is given.
-///
-/// # Errors
-/// Why no certificate came, in words.
-pub(crate) fn connect(address: &Address, at: Option<SocketAddr>) -> Result<Presented, String> {
-    let name = ServerName::try_from(address.host.to_string()).map_err(|error| error.to_string())?;
-    let mut stream = open(address, at).map_err(|error| error.to_string())?;
+pub(crate) fn connect(
+    address: &Address,
+    at: Option<SocketAddr>,
+) -> Result<Presented, ConnectError> {
+    let name = ServerName::try_from(address.host.to_string())
+        .map_err(|error| ConnectError::HandshakeFailed(error.to_string()))?;
+    let stream = open(address, at).map_err(|error| {
+        if is_time_out(&error) { ConnectError::TimedOut } else { ConnectError::Unreachable(error) }
+    })?;
+    let mut stream = Listened { stream, first: Vec::new() };
     let recorder = Arc::new(Recorder::default());
     let verifier: Arc<dyn ServerCertVerifier> = recorder.clone();
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&recorder.provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
+        .map_err(ConnectError::from_tls)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     // A resumed session presents no certificate.
     config.resumption = rustls::client::Resumption::disabled();
     let mut connection =
-        ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
+        ClientConnection::new(Arc::new(config), name).map_err(ConnectError::from_tls)?;
     let outcome = shake_hands(&mut connection, &mut stream);
-    let completed = outcome.is_ok();
     let Seen { chain, signature } = recorder.take();
     if chain.is_empty() {
-        return Err(outcome
-            .err()
-            .map_or_else(|| "no certificate came".into(), |error| error.to_string()));
+        return Err(match outcome {
+            _ if stream.first.starts_with(b"HTTP/") => ConnectError::PlainHttp,
+            Err(error) if is_time_out(&error) => ConnectError::TimedOut,
+            Err(error) => ConnectError::HandshakeFailed(error.to_string()),
+            Ok(()) => ConnectError::HandshakeFailed("no certificate came".into()),
+        });
     }
+    // What is signed holds random bytes of ours (RFC 8446, section 4.4.3; RFC 8422, section 5.4),
+    // so the signature alone is the proof. A server that wants a certificate of its visitor's ends
+    // TLS 1.2 after it.
     let possession = match signature {
-        Some(true) if completed => Possession::Proven,
+        Some(true) => Possession::Proven,
         Some(false) => Possession::Unproven,
-        Some(true) | None => Possession::Unknown,
+        None => Possession::Unknown,
     };
     Ok(Presented { chain, possession })
 }
 
+/// A stream whose first bytes are remembered: they tell what else is spoken there.
+struct Listened {
+    stream: TcpStream,
+    first: Vec<u8>,
+}
+
+impl Read for Listened {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        let wanted = 5_usize.saturating_sub(self.first.len());
+        self.first.extend(buffer.iter().take(count.min(wanted)));
+        Ok(count)
+    }
+}
+
 /// Turn by turn, so that a server that drips byte after byte cannot hold us longer than
 /// [`HANDSHAKE`].
-fn shake_hands(connection: &mut ClientConnection, stream: &mut TcpStream) -> std::io::Result<()> {
+fn shake_hands(connection: &mut ClientConnection, listened: &mut Listened) -> std::io::Result<()> {
     let deadline = Instant::now() + HANDSHAKE;
     while connection.is_handshaking() {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(std::io::ErrorKind::TimedOut.into());
+            return Err(ErrorKind::TimedOut.into());
         }
-        stream.set_read_timeout(Some(left.min(TIMEOUT)))?;
+        listened.stream.set_read_timeout(Some(left.min(TIMEOUT)))?;
         if connection.wants_write() {
-            connection.write_tls(stream)?;
+            connection.write_tls(&mut listened.stream)?;
         } else {
-            if connection.read_tls(stream)? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            if connection.read_tls(listened)? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
             }
             if let Err(error) = connection.process_new_packets() {
                 // The alert that says why.
-                let _ = connection.write_tls(stream);
+                let _ = connection.write_tls(&mut listened.stream);
                 return Err(std::io::Error::other(error));
             }
         }
     }
     while connection.wants_write() {
-        connection.write_tls(stream)?;
+        connection.write_tls(&mut listened.stream)?;
     }
     Ok(())
 }
 
 fn open(address: &Address, at: Option<SocketAddr>) -> std::io::Result<TcpStream> {
+    let until = Instant::now() + CONNECT;
     let candidates = match at {
         Some(at) => vec![at],
-        None => (address.host.as_str(), address.port).to_socket_addrs()?.collect(),
+        None => dial::resolve(address.host.as_str(), address.port, until)?,
     };
-    let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name leads nowhere");
-    for candidate in candidates.iter().take(4) {
-        match TcpStream::connect_timeout(candidate, TIMEOUT) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(TIMEOUT))?;
-                stream.set_write_timeout(Some(TIMEOUT))?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+    let stream = dial::connect(&candidates, until)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    Ok(stream)
 }
 
 /// Accepts every chain, because judging it is the core's work and comes after, and writes down what

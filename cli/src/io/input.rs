@@ -58,10 +58,12 @@ pub(crate) fn address(text: &str) -> Result<Address, Failure> {
 pub(crate) fn time(text: Option<&str>) -> Result<Timestamp, Failure> {
     match text {
         Some(text) => text.parse().map_err(|error| Failure::usage("time", error)),
-        None => {
-            let since_epoch =
-                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            Ok(Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)))
-        }
+        None => Ok(now()),
     }
+}
+
+/// This moment.
+pub(crate) fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

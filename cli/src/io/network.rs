@@ -19,12 +19,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use doorlight::fetch::{Answer, FetchError, Get, Platform};
+use doorlight::fetch::{self, Answer, FetchError, Get, Platform};
 use doorlight::x509::signature::SignatureCheck;
 use rustls::crypto::aws_lc_rs;
 use sha2::{Digest, Sha256};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Error};
+
+use crate::io::input;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -148,9 +150,10 @@ fn ask(agent: &Agent, get: &Get, until: Instant) -> Result<Answer, FetchError> {
     let request = agent.get(&get.url).config().timeout_global(Some(left.min(WHOLE))).build();
     let mut response = request.call().map_err(failed)?;
     let status = response.status().as_u16();
-    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let header =
+        |name| response.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let retry_after =
-        retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        header("retry-after").map(|value| fetch::retry_after(value, header("date"), input::now()));
     // What a server says beside 200 is not for us.
     if status != 200 {
         return Ok(Answer { status, retry_after, body: Vec::new() });

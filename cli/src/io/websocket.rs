@@ -2,7 +2,7 @@
 //! within a time that does not depend on the home.
 
 use std::io::{Error, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Message, WebSocket};
 
 use crate::failure::Failure;
+use crate::io::dial;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -138,25 +139,19 @@ fn listen<S: Read + Write>(
 /// Connects to where the name leads, as far as that is in the local network. The very address that
 /// was looked at is connected to: the name is not asked again.
 fn open(address: &LocalAddress, at: Option<SocketAddr>) -> Result<TcpStream, Unheard> {
-    let candidates: Vec<SocketAddr> = match at {
+    let until = Instant::now() + CONNECT;
+    let candidates = match at {
         Some(at) => vec![at],
-        None => (address.host.as_str(), address.port).to_socket_addrs()?.collect(),
+        None => dial::resolve(address.host.as_str(), address.port, until)?,
     };
     let (local, public): (Vec<_>, Vec<_>) =
         candidates.into_iter().partition(|candidate| is_local_ip(candidate.ip()));
-    let mut last = Error::new(ErrorKind::NotFound, "the name leads nowhere");
     if let (true, Some(public)) = (local.is_empty(), public.first()) {
         let message =
             format!("{} leads to {}, which is not in the local network", address.host, public.ip());
         return Err(Unheard::Refused(Failure::usage("local-address-public-ip", message)));
     }
-    for candidate in local.iter().take(4) {
-        match TcpStream::connect_timeout(candidate, CONNECT) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last.into())
+    Ok(dial::connect(&local, until)?)
 }
 
 /// A connection that ends at a given moment, however slowly the other side drips.
