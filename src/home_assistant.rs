@@ -5,6 +5,7 @@
 //! |---|---|
 //! | where it may be asked | [`local`] |
 //! | what is said between it and us | [`conversation`] |
+//! | why it cannot be spoken to | [`unreached`] |
 //! | what its version means | [`version`], [`advisory`] |
 //! | the state of the house as findings | [`check_up`] |
 //! | how its word enters the site record | [`crate::site::SiteRecord::hear`] |
@@ -20,7 +21,7 @@
 
 pub mod advisory;
 pub mod check_up;
-
 pub mod conversation;
 pub mod local;
+pub mod unreached;
 pub mod version;

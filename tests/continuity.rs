@@ -389,6 +389,7 @@ fn cloud(chain: &Chain) -> Cloud {
     Cloud {
         logged_in: true,
         remote_domain: Some(HOST.into()),
+        is_enabled: true,
         connected: true,
         certificate_status: Some("ready".into()),
         certificate: Some(HomeCertificate {

@@ -386,16 +386,179 @@ fn hostile_homes_end_in_not_checked() {
         );
         assert_eq!((json["verdict"].as_str(), output.status.code()), (Some("unchecked"), Some(3)));
     }
-    // No WebSocket at all, a ban, nobody there.
-    let banned = Served::raw(|mut stream, _| {
-        let _ = stream.read(&mut [0; 4096]);
-        let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-    });
+}
+
+/// What is in the way is named, and the token is not said to it.
+#[test]
+fn what_keeps_us_from_the_home_is_named() {
+    let desk = Desk::new();
+    let token = desk.token(TOKEN);
+    let answers = |answer: &'static [u8]| {
+        Served::raw(move |mut stream, _| {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer);
+        })
+    };
+    let banned = answers(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 14\r\n\r\n403: Forbidden");
+    let proxy = answers(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    let moved =
+        answers(b"HTTP/1.1 301 Moved\r\nLocation: https://ha.local/\r\nContent-Length: 0\r\n\r\n");
+    let page = answers(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    let alert = answers(b"\x15\x03\x01\x00\x02\x02\x46");
     let gone = Served::raw(|stream, _| drop(stream));
-    for url in [banned.url(), gone.url(), "http://127.0.0.1:1".into()] {
+    // Asyncio ends the connection without a word, nginx with a page.
+    let home = &desk.lab.scenarios()[0];
+    let secure = Server::start(&home.chain, Arc::clone(&home.key));
+    let config = doorlight_lab::server::tls_config(&home.chain, Arc::clone(&home.key));
+    let nginx = Served::raw(move |mut stream, _| {
+        let mut first = [0];
+        let _ = stream.peek(&mut first);
+        if first == [0x16] {
+            let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            while connection.complete_io(&mut stream).is_ok() && connection.is_handshaking() {}
+        } else {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let https = |served: &Served| served.url().replace("http:", "https:");
+    for (url, code) in [
+        (banned.url(), "home-bans"),
+        (proxy.url(), "home-distrusts-proxy"),
+        (moved.url(), "home-sends-on"),
+        (page.url(), "home-not-reached"),
+        (alert.url(), "home-speaks-tls"),
+        (format!("http://{}", secure.address()), "home-speaks-tls"),
+        (nginx.url(), "home-speaks-tls"),
+        (https(&proxy), "home-speaks-plain-http"),
+        (https(&banned), "home-speaks-plain-http"),
+        (gone.url(), "home-not-reached"),
+        (https(&gone), "home-not-reached"),
+        ("http://127.0.0.1:1".into(), "home-not-reached"),
+    ] {
         let output = desk.home(&[&url, "--token-file", &token, "--json"]);
-        assert_eq!(codes(&output), ["home-version-unknown", "home-not-reached"], "{url}");
+        assert_eq!(codes(&output), ["home-version-unknown", code], "{url}");
         assert_eq!(output.status.code(), Some(3));
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("eyJ"));
+    }
+}
+
+/// Proxies before a home answer so.
+#[test]
+fn a_home_behind_a_proxy_is_asked() {
+    let desk = Desk::new();
+    let served = Served::raw(|mut stream, _| {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            if stream.read(&mut byte).unwrap_or(0) == 0 {
+                return;
+            }
+            request.extend(byte);
+        }
+        let request = String::from_utf8(request).unwrap();
+        let key =
+            request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+        let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+        let greeting = json!({"type": "auth_required", "ha_version": "2026.11.1"}).to_string();
+        let mut answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nServer: proxy\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        )
+        .into_bytes();
+        // The first message right behind it.
+        answer.extend([0x81, u8::try_from(greeting.len()).unwrap()]);
+        answer.extend(greeting.as_bytes());
+        stream.write_all(&answer).unwrap();
+        let _ = stream.read(&mut [0; 64]);
+    });
+    let output = desk.home(&[&served.url(), "--json"]);
+    assert_eq!(codes(&output)[0], "home-version-current");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+/// DER: one tag, a length, a value.
+fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
+    let length = value.len();
+    let length = match length {
+        0..128 => vec![u8::try_from(length).unwrap()],
+        _ => [&[0x82][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
+    };
+    [&[tag][..], &length, value].concat()
+}
+
+/// The values of a SEQUENCE, each with its tag and length.
+fn members(sequence: &[u8]) -> Vec<&[u8]> {
+    fn head(der: &[u8]) -> (usize, usize) {
+        match der[1] {
+            0x81 => (3, der[2].into()),
+            0x82 => (4, u16::from_be_bytes([der[2], der[3]]).into()),
+            short => (2, short.into()),
+        }
+    }
+    let (start, length) = head(sequence);
+    let mut rest = &sequence[start..start + length];
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let (start, length) = head(rest);
+        let (one, behind) = rest.split_at(start + length);
+        all.push(one);
+        rest = behind;
+    }
+    all
+}
+
+/// A certificate as `openssl x509 -req` made them for decades: X.509 v1, for twenty years, for no
+/// name at all. The fingerprint that its owner accepted is enough.
+#[test]
+fn an_accepted_certificate_of_the_first_version_is_enough() {
+    let desk = Desk::new();
+    let key = doorlight_lab::authority::key(doorlight_lab::authority::KeyShape::Rsa2048);
+    let signed = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
+    let whole = members(signed.der());
+    // Without the version in front and the extensions behind.
+    let fields: Vec<_> =
+        members(whole[0]).into_iter().filter(|one| one[0] & 0xe0 != 0xa0).collect();
+    let v1 = tlv(0x30, &[tlv(0x30, &fields.concat()).as_slice(), whole[1], whole[2]].concat());
+    assert!(
+        rustls::server::ParsedCertificate::try_from(&v1.clone().into()).is_err(),
+        "rustls refuses it"
+    );
+    let sha256 = doorlight::x509::fingerprint::CertificateSha256::of(&v1).to_string();
+    let other = doorlight::x509::fingerprint::CertificateSha256::of(b"another").to_string();
+    let thief = doorlight_lab::authority::key(doorlight_lab::authority::KeyShape::Rsa2048);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let serve = |key: &rcgen::KeyPair| {
+            let certified = rustls::sign::CertifiedKey::new(
+                vec![v1.clone().into()],
+                doorlight_lab::server::signing_key(key),
+            );
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+            let config = rustls::ServerConfig::builder_with_provider(provider)
+                .with_protocol_versions(&[version])
+                .unwrap()
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)));
+            let config = Arc::new(config);
+            Served::raw(move |stream, _| {
+                let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+                let stream = rustls::StreamOwned::new(connection, stream);
+                let Ok(mut socket) = tungstenite::accept(stream) else { return };
+                let greeting = json!({"type": "auth_required", "ha_version": "2026.11.1"});
+                socket.send(Message::text(greeting.to_string())).unwrap();
+                while socket.read().is_ok() {}
+            })
+        };
+        let (own, stolen) = (serve(&key), serve(&thief));
+        for (served, fingerprint, code) in [
+            (&own, &sha256, "home-version-current"),
+            (&own, &other, "home-version-unknown"),
+            // The same certificate, and not its key.
+            (&stolen, &sha256, "home-version-unknown"),
+        ] {
+            let url = served.url().replace("http:", "https:");
+            let output = desk.home(&[&url, "--certificate", fingerprint, "--json"]);
+            assert_eq!(codes(&output)[0], code, "{version:?}");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use doorlight::site::Origin;
 use doorlight::time::{DAY, Timestamp};
 use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::{Check, Code, Evidence};
-use doorlight::verdict::examination::unreachable;
+use doorlight::verdict::examination::unseen;
 use doorlight::verdict::report::{Added, Report};
 use doorlight::x509::fingerprint::CertificateSha256;
 use doorlight_guard::audit::AuditState;
@@ -44,7 +44,7 @@ fn address() -> Address {
 
 /// A report with a verdict and findings, on certificate `n`.
 fn report(verdict: Verdict, codes: &[Code], n: u8) -> Report {
-    let mut report = unreachable(&address(), at(0), "made up");
+    let mut report = unseen(&address(), at(0), Code::CertificateMissing, "made up");
     report.verdict = verdict;
     report.evidence = codes.iter().map(|code| Evidence::new(*code)).collect();
     report.certificate = Some(

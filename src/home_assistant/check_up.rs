@@ -6,6 +6,7 @@
 //! Casa does, until the owner says that they know what they do ([`Override`]).
 
 use core::fmt::Write as _;
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use crate::address::Host;
 use crate::home_assistant::advisory::{Advisories, Advisory, Standing};
 use crate::home_assistant::conversation::{
-    Account, Ban, Conversation, ConversationError, HomeCertificate, HomeReport,
+    Account, Ban, Cloud, Conversation, ConversationError, HomeCertificate, HomeReport,
 };
 use crate::home_assistant::local::LocalAddress;
+use crate::home_assistant::unreached::Unreached;
 use crate::home_assistant::version::Version;
 use crate::site::{Heard, OtherHome};
 use crate::text::printable;
-use crate::time::Timestamp;
+use crate::time::{DAY, Timestamp};
 use crate::verdict::evidence::{Check, Code, Evidence, Outcome};
 use crate::verdict::{Verdict, verdict};
 use crate::versioned::{Field, Format, from_unreadable};
@@ -121,6 +123,7 @@ impl CheckUp {
         let standing = report.version.map(|version| table.judge(&version));
         let mut evidence = version_evidence(report, standing.as_ref(), table, at);
         evidence.push(word_evidence(report, word));
+        evidence.extend(report.cloud.iter().flat_map(|cloud| cloud_evidence(cloud, at)));
         evidence.extend(account_evidence(report.account.as_ref(), report.ban));
         let certificate = report.cloud.as_ref().and_then(|cloud| cloud.certificate.clone());
         Self::of(at, host, asked, report.version, standing, table, certificate, evidence)
@@ -131,12 +134,11 @@ impl CheckUp {
         at: Timestamp,
         host: Option<Host>,
         asked: LocalAddress,
-        reason: &str,
+        why: &Unreached,
         table: &Advisories,
     ) -> Self {
         let told = Conversation::new(None);
-        let reached = Evidence::new(Code::HomeNotReached).with("reason", printable(reason));
-        Self::broken(at, host, asked, told.so_far(), reached, table)
+        Self::broken(at, host, asked, told.so_far(), why.evidence(), table)
     }
 
     /// Where the conversation failed; the version may have been told before.
@@ -184,8 +186,18 @@ impl CheckUp {
         evidence: Vec<Evidence>,
     ) -> Self {
         // A home without the cloud has no certificate to tell of, and is in order all the same.
-        let is_broken =
-            |one: &Evidence| matches!(one.code, Code::HomeNotReached | Code::HomeTokenRefused);
+        let is_broken = |one: &Evidence| {
+            matches!(
+                one.code,
+                Code::HomeNotReached
+                    | Code::HomeTokenRefused
+                    | Code::HomeBans
+                    | Code::HomeDistrustsProxy
+                    | Code::HomeSendsOn
+                    | Code::HomeSpeaksTls
+                    | Code::HomeSpeaksPlainHttp
+            )
+        };
         let required: &[Check] = if evidence.iter().any(is_broken) {
             &[Check::HomeVersion, Check::Home]
         } else {
@@ -402,6 +414,37 @@ fn word_evidence(report: &HomeReport, word: Option<&Result<Heard, OtherHome>>) -
             Some(_) => "no-certificate",
         }),
     }
+}
+
+/// Home Assistant warns of a certificate that was not renewed this long before its end, whatever its
+/// lifetime (`RENEWAL_ESCALATION_MIN_DAYS` of hass-nabucasa 2.9.0).
+const OVERDUE: Duration = Duration::from_secs(7 * DAY.as_secs());
+
+/// What the home tells of its remote address that is not as it should be.
+fn cloud_evidence(cloud: &Cloud, at: Timestamp) -> Vec<Evidence> {
+    let mut evidence = Vec::new();
+    // Who is not logged in there, or wants no remote address, misses nothing.
+    if !cloud.logged_in || !cloud.is_enabled {
+        return evidence;
+    }
+    if let Some(certificate) = &cloud.certificate {
+        let of = |code| Evidence::new(code).with("not_after", certificate.not_after.to_string());
+        if certificate.not_after < at {
+            evidence.push(of(Code::HomeCertificateEnded));
+        } else if certificate.not_after < at.plus(OVERDUE) {
+            evidence.push(of(Code::HomeCertificateOverdue));
+        }
+    }
+    // `CertificateStatus` of hass-nabucasa 2.9.0 (`const.py`): every other one is on the way there,
+    // or has failed.
+    if let Some(status) = cloud.certificate_status.as_deref().filter(|status| *status != "ready") {
+        evidence.push(Evidence::new(Code::HomeCertificateNotReady).with("status", status));
+    }
+    if !cloud.connected {
+        let domain = cloud.remote_domain.as_deref();
+        evidence.push(Evidence::new(Code::HomeNotConnected).with("remote_domain", domain));
+    }
+    evidence
 }
 
 fn account_evidence(account: Option<&Account>, ban: Option<Ban>) -> Vec<Evidence> {

@@ -118,6 +118,8 @@ pub struct Cloud {
     pub logged_in: bool,
     /// The name under `ui.nabu.casa`, in lower case and safe to show.
     pub remote_domain: Option<String>,
+    /// Whether the owner wants it to be reached from outside; true where that was not told.
+    pub is_enabled: bool,
     /// Whether the remote address is connected.
     pub connected: bool,
     /// How it stands with the certificate: `ready` when all is well.
@@ -350,6 +352,12 @@ struct CloudStatus {
     remote_connected: Option<bool>,
     remote_certificate_status: Option<String>,
     remote_certificate: Option<RemoteCertificate>,
+    prefs: Option<CloudPreferences>,
+}
+
+#[derive(Deserialize)]
+struct CloudPreferences {
+    remote_enabled: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -600,6 +608,7 @@ fn cloud(status: CloudStatus) -> Result<Cloud, ConversationError> {
     Ok(Cloud {
         logged_in: status.logged_in,
         remote_domain: status.remote_domain.as_deref().filter(|name| !name.is_empty()).map(name),
+        is_enabled: status.prefs.and_then(|prefs| prefs.remote_enabled).unwrap_or(true),
         connected: status.remote_connected.unwrap_or(false),
         certificate_status: status.remote_certificate_status.as_deref().map(printable),
         certificate,

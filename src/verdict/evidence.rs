@@ -697,6 +697,42 @@ codes! {
         message "Your home could not be asked."
         meaning "It did not answer at its local address, or not as Home Assistant does. Away from home that is to be expected."
         action "Ask again when you are in its network. If you are, compare its address."
+    HomeBans "home-bans" Home NotChecked
+        message "Your home refuses to talk to this device."
+        meaning "It answers 403 to everything: Home Assistant does so to an address from which too many logins failed, for example with a token that was withdrawn. A proxy before it may refuse likewise."
+        action "In your home's configuration folder, take this device's address out of ip_bans.yaml and restart Home Assistant. If Doorlight's token was refused before, make a new one first."
+    HomeDistrustsProxy "home-distrusts-proxy" Home NotChecked
+        message "Your home does not trust the proxy before it."
+        meaning "It answers 400: Home Assistant does so where a question comes through a proxy that is not among its trusted_proxies."
+        action "Give Doorlight the home's own address, or set use_x_forwarded_for and trusted_proxies in your home's http settings."
+    HomeSendsOn "home-sends-on" Home NotChecked
+        message "The local address sends on to another one."
+        meaning "Doorlight follows nobody with a token in its hand. The particulars say where it leads, if that was told."
+        action "If that is your home in your own network, give Doorlight the address that it leads to."
+    HomeSpeaksTls "home-speaks-tls" Home NotChecked
+        message "Your home wants encryption at this address."
+        meaning "It was asked over plain http, and there is TLS."
+        action "Begin its address with https:// instead of http://."
+    HomeSpeaksPlainHttp "home-speaks-plain-http" Home NotChecked
+        message "Plain http is spoken at this address, without encryption."
+        meaning "It was asked over https, and there is no TLS."
+        action "Begin its address with http:// instead of https://, while you are in your own network."
+    HomeCertificateEnded "home-certificate-ended" Home Note, attention
+        message "The certificate that your home holds for its remote address has ended."
+        meaning "Browsers and apps refuse it from outside. Most likely the home could not renew it."
+        action "In your home, open Settings, Home Assistant Cloud, and look at the remote address; restart Home Assistant if nothing is said there."
+    HomeCertificateOverdue "home-certificate-overdue" Home Note, attention
+        message "The certificate of your home's remote address should have been renewed by now."
+        meaning "It ends within a week. Home Assistant renews earlier by itself, so something keeps it from that."
+        action "In your home, open Settings, Home Assistant Cloud, and look at the remote address; restart Home Assistant if nothing is said there."
+    HomeCertificateNotReady "home-certificate-not-ready" Home Note, attention
+        message "Your home says that the certificate of its remote address is not ready."
+        meaning "It is being made or renewed, which takes minutes, or that has failed. The particulars have the home's own word for it."
+        action "Ask again in some minutes. If it stays, open Settings, Home Assistant Cloud in your home, and its log."
+    HomeNotConnected "home-not-connected" Home Note, attention
+        message "Your home's remote address is not connected."
+        meaning "The home is logged in to Home Assistant Cloud, and cannot be reached through it now: its connection is broken, or is being set up. Whoever answers at the address meanwhile is not your home."
+        action "In your home, open Settings, Home Assistant Cloud, and look at the remote address."
     HomeTokenRefused "home-token-refused" Home NotChecked
         message "The home that answered refused the access token. It is not tried again by itself."
         meaning "The token was withdrawn, or another home answered, as in somebody else's network. Every further try would count as a failed login, and could lock this device out."

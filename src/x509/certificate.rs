@@ -353,7 +353,8 @@ impl Certificate {
         PublicKey::from_spki(&self.parts.spki).ok()
     }
 
-    pub(crate) fn spki(&self) -> &[u8] {
+    /// The SubjectPublicKeyInfo in DER.
+    pub fn spki(&self) -> &[u8] {
         &self.parts.spki
     }
 

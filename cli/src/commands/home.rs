@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &HomeArguments) -> Result<ExitCode, Failure> {
             CheckUp::new(at, host, asked, &report, word.as_ref(), &table)
         }
         Err(Unheard::Refused(failure)) => return Err(failure),
-        Err(Unheard::Unreached(reason)) => CheckUp::not_reached(at, host, asked, &reason, &table),
+        Err(Unheard::Unreached(why)) => CheckUp::not_reached(at, host, asked, &why, &table),
         Err(Unheard::Failed(error)) => {
             CheckUp::failed(at, host, asked, &conversation, &error, &table)
         }

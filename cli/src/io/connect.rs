@@ -10,13 +10,14 @@ use doorlight::address::Address;
 use doorlight::verdict::evidence::Code;
 use doorlight::verdict::observation::Possession;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
 };
 
-use crate::io::dial;
+use crate::io::first_bytes::FirstBytes;
+use crate::io::{dial, possession};
 
 /// How long connecting may take, whatever number of addresses the name has.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -80,7 +81,7 @@ pub(crate) fn connect(
     let stream = open(address, at).map_err(|error| {
         if is_time_out(&error) { ConnectError::TimedOut } else { ConnectError::Unreachable(error) }
     })?;
-    let mut stream = Listened { stream, first: Vec::new() };
+    let mut stream = Listened { stream, first: FirstBytes::default() };
     let recorder = Arc::new(Recorder::default());
     let verifier: Arc<dyn ServerCertVerifier> = recorder.clone();
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&recorder.provider))
@@ -97,7 +98,7 @@ pub(crate) fn connect(
     let Seen { chain, signature } = recorder.take();
     if chain.is_empty() {
         return Err(match outcome {
-            _ if stream.first.starts_with(b"HTTP/") => ConnectError::PlainHttp,
+            _ if stream.first.are_http(&mut stream.stream) => ConnectError::PlainHttp,
             Err(error) if is_time_out(&error) => ConnectError::TimedOut,
             Err(error) => ConnectError::HandshakeFailed(error.to_string()),
             Ok(()) => ConnectError::HandshakeFailed("no certificate came".into()),
@@ -114,17 +115,16 @@ pub(crate) fn connect(
     Ok(Presented { chain, possession })
 }
 
-/// A stream whose first bytes are remembered: they tell what else is spoken there.
+/// A stream whose first bytes are remembered.
 struct Listened {
     stream: TcpStream,
-    first: Vec<u8>,
+    first: FirstBytes,
 }
 
 impl Read for Listened {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.stream.read(buffer)?;
-        let wanted = 5_usize.saturating_sub(self.first.len());
-        self.first.extend(buffer.iter().take(count.min(wanted)));
+        self.first.note(buffer.get(..count).unwrap_or_default());
         Ok(count)
     }
 }
@@ -235,7 +235,7 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note(verify_tls12_signature(
+        self.note(possession::tls12(
             message,
             cert,
             dss,
@@ -249,7 +249,7 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.note(verify_tls13_signature(
+        self.note(possession::tls13(
             message,
             cert,
             dss,

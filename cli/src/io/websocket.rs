@@ -6,26 +6,28 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use doorlight::address::Address;
 use doorlight::home_assistant::conversation::{
     Conversation, ConversationError, HomeReport, MAX_MESSAGE, Step,
 };
 use doorlight::home_assistant::local::{LocalAddress, Scheme, is_local_ip};
-use doorlight::text::printable;
+use doorlight::home_assistant::unreached::Unreached;
 use doorlight::x509::fingerprint::{CertificateSha1, CertificateSha256, Fingerprint};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
     SignatureScheme, StreamOwned,
 };
-use tungstenite::client::client_with_config;
 use tungstenite::error::CapacityError;
-use tungstenite::protocol::WebSocketConfig;
+use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
 use crate::failure::Failure;
-use crate::io::dial;
+use crate::io::first_bytes::FirstBytes;
+use crate::io::upgrade::UpgradeError;
+use crate::io::{connect, dial, possession, upgrade};
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -45,14 +47,16 @@ pub(crate) enum Unheard {
     /// It was not even tried.
     Refused(Failure),
     /// Nothing that speaks like a home answered.
-    Unreached(String),
+    Unreached(Unreached),
     /// The conversation failed.
     Failed(ConversationError),
 }
 
 impl From<Error> for Unheard {
     fn from(error: Error) -> Self {
-        Self::Unreached(error.to_string())
+        let is_late = error.kind() == ErrorKind::TimedOut;
+        let reason = if is_late { "no answer in time".into() } else { error.to_string() };
+        Self::Unreached(Unreached::NoAnswer(reason))
     }
 }
 
@@ -62,50 +66,86 @@ impl From<tungstenite::Error> for Unheard {
             tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => {
                 Self::Failed(ConversationError::TooLarge)
             }
-            tungstenite::Error::Http(response) => {
-                Self::Unreached(format!("it answered with HTTP status {}", response.status()))
-            }
-            other => Self::Unreached(printable(&other.to_string())),
+            tungstenite::Error::Io(error) => error.into(),
+            other => Self::Unreached(Unreached::NoAnswer(other.to_string())),
         }
     }
 }
 
-/// Holds the conversation to its end. One connection, one try.
+/// Holds the conversation to its end. One connection, one try; where nothing answers in the way
+/// that was asked for, a second connection may look for TLS, and says nothing.
 pub(crate) fn converse(
     conversation: &mut Conversation,
     address: &LocalAddress,
     at: Option<SocketAddr>,
     trust: Trust,
 ) -> Result<HomeReport, Unheard> {
-    let stream = Timed { stream: open(address, at)?, until: Instant::now() + CONVERSATION };
+    let stream = open(address, at)?;
+    let reached = stream.peer_addr()?;
+    let mut stream =
+        Timed { stream, until: Instant::now() + CONVERSATION, first: FirstBytes::default() };
     match address.scheme {
-        Scheme::Http => speak(conversation, address, stream),
+        Scheme::Http => {
+            let opened = upgrade::open(&mut stream, &address.websocket_url());
+            let behind = opened.map_err(|error| {
+                let speaks_tls =
+                    stream.first.are_tls() || (may_be_tls(&error) && has_tls(address, reached));
+                Unheard::Unreached(if speaks_tls {
+                    Unreached::SpeaksTls
+                } else {
+                    error.unreached()
+                })
+            })?;
+            speak(conversation, stream, behind)
+        }
         Scheme::Https => {
-            let name = ServerName::try_from(address.host.to_string())
-                .map_err(|error| Unheard::Unreached(error.to_string()))?;
-            let config = config(trust).map_err(|error| Unheard::Unreached(error.to_string()))?;
-            let connection = ClientConnection::new(Arc::new(config), name)
-                .map_err(|error| Unheard::Unreached(error.to_string()))?;
-            speak(conversation, address, StreamOwned::new(connection, stream))
+            let other = |error: &dyn std::fmt::Display| {
+                Unheard::Unreached(Unreached::NoAnswer(error.to_string()))
+            };
+            let name =
+                ServerName::try_from(address.host.to_string()).map_err(|error| other(&error))?;
+            let config = config(trust).map_err(|error| other(&error))?;
+            let connection =
+                ClientConnection::new(Arc::new(config), name).map_err(|error| other(&error))?;
+            let mut stream = StreamOwned::new(connection, stream);
+            let opened = upgrade::open(&mut stream, &address.websocket_url());
+            let behind = opened.map_err(|error| {
+                let is_plain = stream.sock.is_http();
+                Unheard::Unreached(if is_plain {
+                    Unreached::SpeaksPlainHttp
+                } else {
+                    error.unreached()
+                })
+            })?;
+            speak(conversation, stream, behind)
         }
     }
 }
 
+/// A server that wants TLS ends a question in plain http without a word, or with status 400.
+fn may_be_tls(error: &UpgradeError) -> bool {
+    match error {
+        UpgradeError::Ended | UpgradeError::Status { status: 400, .. } => true,
+        UpgradeError::Broken(error) => error.kind() == ErrorKind::ConnectionReset,
+        _ => false,
+    }
+}
+
+/// True where a certificate is presented at the very place that was just spoken to.
+fn has_tls(address: &LocalAddress, reached: SocketAddr) -> bool {
+    let address = Address { host: address.host.clone(), port: address.port };
+    connect::connect(&address, Some(reached)).is_ok()
+}
+
 fn speak<S: Read + Write>(
     conversation: &mut Conversation,
-    address: &LocalAddress,
     stream: S,
+    behind: Vec<u8>,
 ) -> Result<HomeReport, Unheard> {
     let limits = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    let (mut socket, _) = client_with_config(address.websocket_url(), stream, Some(limits))
-        .map_err(|error| match error {
-            tungstenite::HandshakeError::Failure(error) => Unheard::from(error),
-            tungstenite::HandshakeError::Interrupted(_) => {
-                Unheard::from(Error::from(ErrorKind::TimedOut))
-            }
-        })?;
+    let mut socket = WebSocket::from_partially_read(stream, behind, Role::Client, Some(limits));
     let report = listen(conversation, &mut socket);
     // Saying goodbye is polite, and nothing hangs on it.
     let _ = socket.close(None);
@@ -121,7 +161,8 @@ fn listen<S: Read + Write>(
             Message::Text(text) => conversation.hear(text.as_str()).map_err(Unheard::Failed)?,
             Message::Ping(_) | Message::Pong(_) => Step::Wait,
             Message::Close(_) => {
-                return Err(Unheard::Unreached("it ended the conversation".into()));
+                let reason = "it ended the conversation".to_owned();
+                return Err(Unheard::Unreached(Unreached::NoAnswer(reason)));
             }
             Message::Binary(_) | Message::Frame(_) => {
                 let reason = "not text".to_owned();
@@ -158,9 +199,16 @@ fn open(address: &LocalAddress, at: Option<SocketAddr>) -> Result<TcpStream, Unh
 struct Timed {
     stream: TcpStream,
     until: Instant,
+    first: FirstBytes,
 }
 
 impl Timed {
+    /// True where the other end speaks plain http.
+    fn is_http(&mut self) -> bool {
+        let mut first = std::mem::take(&mut self.first);
+        first.are_http(self)
+    }
+
     fn left(&self) -> std::io::Result<Duration> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
@@ -177,7 +225,9 @@ fn timed<T>(result: std::io::Result<T>) -> std::io::Result<T> {
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.stream.set_read_timeout(Some(self.left()?))?;
-        timed(self.stream.read(buffer))
+        let count = timed(self.stream.read(buffer))?;
+        self.first.note(buffer.get(..count).unwrap_or_default());
+        Ok(count)
     }
 }
 
@@ -245,7 +295,7 @@ impl ServerCertVerifier for Exactly {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        possession::tls12(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -254,7 +304,7 @@ impl ServerCertVerifier for Exactly {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        possession::tls13(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -19,12 +19,13 @@ fn report(version: &str) -> HomeReport {
         cloud: Some(Cloud {
             logged_in: true,
             remote_domain: Some("abc.ui.nabu.casa".into()),
+            is_enabled: true,
             connected: true,
             certificate_status: Some("ready".into()),
             certificate: Some(HomeCertificate {
                 common_name: "abc.ui.nabu.casa".into(),
                 names: vec![],
-                not_after: now().plus(DAY),
+                not_after: now().plus(DAY * 60),
                 fingerprint: crate::x509::fingerprint::CertificateSha1::of(b"abc"),
             }),
         }),
@@ -196,7 +197,13 @@ fn accounts_and_bans() {
 
 #[test]
 fn a_home_that_was_not_reached_is_not_checked_and_blocks_nothing() {
-    let check_up = CheckUp::not_reached(now(), None, asked(), "refused\u{1b}[31m", &table());
+    let check_up = CheckUp::not_reached(
+        now(),
+        None,
+        asked(),
+        &Unreached::NoAnswer("refused\u{1b}[31m".into()),
+        &table(),
+    );
     assert_eq!((check_up.verdict, check_up.blocks(None)), (Verdict::Unchecked, false));
     assert!(!check_up.to_text().contains('\u{1b}'));
     // The version is told before the token is refused.
@@ -215,4 +222,83 @@ fn a_home_that_was_not_reached_is_not_checked_and_blocks_nothing() {
         (vec!["home-version-current", "home-token-refused"], Verdict::Unchecked)
     );
     assert_eq!(check_up.evidence[1].detail["error"], "home-token-refused");
+}
+
+/// Whatever is in the way has its own name, and is never danger.
+#[test]
+fn what_is_in_the_way_is_named() {
+    let location = "https://a.test/\u{1b}[2J";
+    for (why, code) in [
+        (Unreached::by_status(403, None), "home-bans"),
+        (Unreached::by_status(400, None), "home-distrusts-proxy"),
+        (Unreached::by_status(302, Some(location)), "home-sends-on"),
+        (Unreached::by_status(308, None), "home-sends-on"),
+        (Unreached::by_status(200, None), "home-not-reached"),
+        (Unreached::by_status(502, None), "home-not-reached"),
+        (Unreached::SpeaksTls, "home-speaks-tls"),
+        (Unreached::SpeaksPlainHttp, "home-speaks-plain-http"),
+    ] {
+        let check_up = CheckUp::not_reached(now(), None, asked(), &why, &table());
+        assert_eq!(codes(&check_up), ["home-version-unknown", code]);
+        assert_eq!(
+            (check_up.verdict, check_up.blocks(None)),
+            (Verdict::Unchecked, false),
+            "{code}"
+        );
+        assert!(!check_up.to_text().contains('\u{1b}'));
+    }
+}
+
+#[test]
+fn a_remote_address_that_is_not_as_it_should_be_is_attention() {
+    type Change = fn(&mut Cloud);
+    let until = |cloud: &mut Cloud, at| cloud.certificate.as_mut().unwrap().not_after = at;
+    let ends = |at: Timestamp| {
+        let mut report = report("2026.11.1");
+        until(report.cloud.as_mut().unwrap(), at);
+        check_up(&report)
+    };
+    for (left, code) in [
+        (DAY * 8, None),
+        (DAY * 6, Some("home-certificate-overdue")),
+        (Duration::from_secs(1), Some("home-certificate-overdue")),
+    ] {
+        let found = ends(now().plus(left));
+        assert_eq!(
+            codes(&found).get(2).filter(|one| one.starts_with("home-certificate")),
+            code.as_ref()
+        );
+        assert_eq!(found.verdict == Verdict::Attention, code.is_some(), "{left:?}");
+    }
+    let ended = ends(now().minus(DAY * 300));
+    assert_eq!((codes(&ended)[2], ended.verdict), ("home-certificate-ended", Verdict::Attention));
+    let changes: [(Change, &[&str]); 7] = [
+        (|cloud| cloud.certificate_status = Some("error".into()), &["home-certificate-not-ready"]),
+        (
+            |cloud| cloud.certificate_status = Some("renewal_failed".into()),
+            &["home-certificate-not-ready"],
+        ),
+        (
+            |cloud| cloud.certificate_status = Some("something_of_2028".into()),
+            &["home-certificate-not-ready"],
+        ),
+        // Home Assistant of before told none.
+        (|cloud| cloud.certificate_status = None, &[]),
+        (|cloud| cloud.connected = false, &["home-not-connected"]),
+        // Who wants no remote address, or has no account there, misses nothing.
+        (|cloud| (cloud.is_enabled, cloud.connected) = (false, false), &[]),
+        (|cloud| (cloud.logged_in, cloud.connected) = (false, false), &[]),
+    ];
+    for (n, (change, wanted)) in changes.into_iter().enumerate() {
+        let mut report = report("2026.11.1");
+        change(report.cloud.as_mut().unwrap());
+        let check_up = check_up(&report);
+        let of_cloud: Vec<_> = codes(&check_up)
+            .into_iter()
+            .filter(|code| code.starts_with("home-certificate") || *code == "home-not-connected")
+            .collect();
+        assert_eq!(of_cloud, wanted, "{n}");
+        let verdict = if wanted.is_empty() { Verdict::Trusted } else { Verdict::Attention };
+        assert_eq!(check_up.verdict, verdict, "{n}");
+    }
 }
