@@ -465,7 +465,7 @@ proptest! {
     /// is what shows them.
     #[test]
     fn a_certificate_that_the_home_does_not_hold_is_never_trusted(
-        lifetime in prop_oneof![Just(45i64), Just(64), Just(90)],
+        lifetime in prop_oneof![Just(6i64), Just(45), Just(47), Just(64), Just(90), Just(200)],
         day in 0..200i64,
         other_authority in any::<bool>(),
         logged in any::<bool>(),
@@ -490,9 +490,11 @@ proptest! {
         let (_, home_code, verdict) = said(&report);
         prop_assert_ne!(verdict, Verdict::Trusted, "{}", report.to_text());
         prop_assert_eq!(&before.pins, &record.pins);
-        // The certificate began an hour before; the word is current until thirty days before its
-        // end, and within a day after it.
-        let is_current = day == 0 || day < lifetime - 30;
+        // The certificate began an hour before. The word is current until five twelfths of the
+        // lifetime before its end (of 90 days where it was not seen), but no later than 26 days
+        // before; and within a day.
+        let due = (if was_seen { lifetime } else { 90 } * 10).max(26 * 24);
+        let is_current = day == 0 || day * 24 < lifetime * 24 - 1 - due;
         let is_left = was_seen && day > 1;
         if is_current || is_left {
             prop_assert_eq!((home_code, verdict), (Some(Code::HomeOtherCertificate), Verdict::Danger));

@@ -17,7 +17,7 @@ use doorlight_lab::authority::{KeyShape, Scts, key, pem};
 use doorlight_lab::cli::Doorlight;
 use doorlight_lab::fault::Fault;
 use doorlight_lab::log::Submission;
-use doorlight_lab::scenario::{HOST, Lab};
+use doorlight_lab::scenario::{HOST, Lab, SECRET_HOST, WILDCARD};
 use doorlight_lab::server::{Server, signing_key};
 use doorlight_lab::world::{ASTRAY, CERT_SPOTTER, CRT_SH, LISTS, World};
 use rcgen::KeyPair;
@@ -186,6 +186,60 @@ impl Desk {
 fn said(output: &Output) -> (i32, String) {
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
     (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A name that no certificate has is told to nobody: its parent is asked for, and what is not for
+/// the name is left out.
+#[test]
+fn a_secret_name_is_told_to_no_monitor() {
+    let desk = Desk::new();
+    let wildcard = desk.logged(9, &[HOST, WILDCARD], &desk.lab.home_key);
+    assert!(desk.world.publish(&desk.lab, &wildcard[0]));
+    let others =
+        [&[HOST][..], &["other.a1b2c3d4.ui.nabu.test"], &["a.s3cret.a1b2c3d4.ui.nabu.test"]];
+    for names in others {
+        desk.stranger(names);
+    }
+    let pins = std::fs::read_to_string(desk.doorlight.file("pins.json")).unwrap();
+    let of_secret = desk.path("pins-of-secret.json");
+    std::fs::write(&of_secret, pins.replace(HOST, SECRET_HOST)).unwrap();
+    let audit = |host: &str, chain: &Chain| {
+        let site = if host == HOST { desk.path("pins.json") } else { of_secret.clone() };
+        let server = Server::start(chain, signing_key(&desk.lab.home_key));
+        let address = server.address().to_string();
+        let mut arguments =
+            desk.arguments(&["--connect", &address, "--json", "--no-logs", "--site", &site]);
+        *arguments.iter_mut().find(|one| *one == HOST).unwrap() = host.into();
+        desk.world.journal.clear();
+        let output = desk.doorlight.command().args(arguments).output().unwrap();
+        let asked: Vec<_> =
+            desk.world.journal.entries().iter().map(|one| one.target.clone()).collect();
+        assert!(asked.len() >= 2, "{asked:?}");
+        (Audited::new(&output), asked)
+    };
+    let (first, asked) = audit(SECRET_HOST, &wildcard);
+    assert!(asked.iter().all(|target| !target.contains("s3cret")), "{asked:?}");
+    assert_eq!(first.alarms(), Vec::<&str>::new(), "{:#}", first.whole);
+    assert!(!first.has("issuances-not-checked"), "{:#}", first.whole);
+    // A wildcard covers it, and so does a certificate for the name itself: both are found.
+    for name in [WILDCARD, SECRET_HOST] {
+        desk.stranger(&[name]);
+    }
+    let (second, asked) = audit(SECRET_HOST, &wildcard);
+    assert!(asked.iter().all(|target| !target.contains("s3cret")), "{asked:?}");
+    assert_eq!(second.alarms().len(), 2, "{:#}", second.whole);
+    // Once it stands in the home's own certificate, it is public.
+    let named = desk.logged(1, &[HOST, SECRET_HOST], &desk.lab.home_key);
+    let (_, asked) = audit(SECRET_HOST, &named);
+    assert!(asked.iter().any(|target| target.contains("domain=s3cret.")), "{asked:?}");
+    // The home's own name is asked for as ever.
+    let (_, asked) = audit(HOST, &wildcard);
+    assert!(
+        asked
+            .iter()
+            .any(|target| target.contains(&format!("domain={HOST}&include_subdomains=false"))),
+        "{asked:?}"
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use doorlight::time::Timestamp;
 use doorlight_lab::cli::Doorlight;
-use doorlight_lab::scenario::{HOST, Lab, Scenario};
+use doorlight_lab::scenario::{HOST, Lab, SECRET_HOST, Scenario, WILDCARD};
 use doorlight_lab::server::Server;
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
@@ -178,12 +178,16 @@ impl Desk {
     }
 
     fn check(&self, scenario: &Scenario) -> Value {
+        self.check_as(HOST, scenario)
+    }
+
+    fn check_as(&self, host: &str, scenario: &Scenario) -> Value {
         let server = Server::start(&scenario.chain, Arc::clone(&scenario.key));
         let connect = server.address().to_string();
         let file = |name: &str| self.doorlight.file(name).to_str().unwrap().to_owned();
         let output = self.doorlight.run(&[
             "check",
-            HOST,
+            host,
             "--connect",
             &connect,
             "--roots",
@@ -296,6 +300,75 @@ fn what_the_home_tells_decides_at_the_remote_address() {
     desk.home(&[&served.url(), "--token-file", &token, "--for", "other.example"]);
     let now = String::from_utf8(desk.doorlight.run(&["pin", "export"]).stdout).unwrap();
     assert_eq!(now, kept, "no record is made of a home that told of another");
+}
+
+/// The names of a home as hass-nabucasa 2.9.0 orders them.
+fn cloud_with_wildcard(leaf: &[u8]) -> Value {
+    let mut cloud = cloud_with(leaf, HOST);
+    cloud["remote_certificate"]["alternative_names"] = json!([HOST, WILDCARD]);
+    cloud
+}
+
+/// `<secret>.<id>.ui.nabu.casa`, which no certificate names and a wildcard covers.
+#[test]
+fn a_home_under_a_secret_name_is_confirmed_by_its_wildcard() {
+    let desk = Desk::new();
+    let scenarios = desk.lab.scenarios();
+    let scenario = |name: &str| scenarios.iter().find(|one| one.name == name).unwrap();
+    let (home, rogue) = (scenario("wildcard"), scenario("A5"));
+    let served = Served::home(Home::new(cloud_with_wildcard(&home.chain[0])));
+    let token = desk.token(TOKEN);
+    let ask =
+        |host: &str| desk.home(&[&served.url(), "--token-file", &token, "--for", host, "--json"]);
+    for host in [SECRET_HOST, HOST] {
+        assert_eq!(codes(&ask(host))[1], "home-told", "{host}");
+        let report = desk.check_as(host, home);
+        assert_eq!(report["verdict"], "trusted", "{report:#}");
+        let has = |code: &str| {
+            report["evidence"].as_array().unwrap().iter().any(|one| one["code"] == code)
+        };
+        assert!(has("home-confirms") && has("pin-told-by-home"), "{report:#}");
+    }
+    // One level, and nothing else: neither two levels down nor a name that only ends like it.
+    for host in ["a.b.a1b2c3d4.ui.nabu.test", "xa1b2c3d4.ui.nabu.test", "ui.nabu.test"] {
+        assert_ne!(codes(&ask(host))[1], "home-told", "{host}");
+        assert_ne!(desk.check_as(host, home)["verdict"], "trusted");
+    }
+    assert_eq!(desk.check_as(SECRET_HOST, rogue)["verdict"], "danger");
+}
+
+/// Going back to an older version makes a new key. From outside nothing tells it from an attacker
+/// (A5), so it is Danger, with that question; the home's own word ends it, and only that.
+#[test]
+fn a_new_key_after_a_downgrade_is_a_question_to_the_home() {
+    let desk = Desk::new();
+    let scenarios = desk.lab.scenarios();
+    let scenario = |name: &str| scenarios.iter().find(|one| one.name == name).unwrap();
+    let (before, after, rogue) = (scenario("wildcard"), scenario("downgraded"), scenario("A5"));
+    let token = desk.token(TOKEN);
+    let ask = |cloud: Value| {
+        let served = Served::home(Home::new(cloud));
+        desk.home(&[&served.url(), "--token-file", &token, "--for", HOST, "--json"])
+    };
+    ask(cloud_with_wildcard(&before.chain[0]));
+    assert_eq!(desk.check(before)["verdict"], "trusted");
+    for presented in [after, rogue] {
+        let report = desk.check(presented);
+        assert_eq!(report["verdict"], "danger");
+        let decided = report["decided_by"].as_array().unwrap();
+        assert!(decided.contains(&json!("home-other-certificate")), "{decided:?}");
+        for code in decided {
+            let code: doorlight::verdict::evidence::Code =
+                serde_json::from_value(code.clone()).unwrap();
+            assert!(code.entry().action.contains("older version"), "{code}");
+        }
+    }
+    // Asked again: the new certificate is the home's, the attacker's is not, and the key that was
+    // left does not come back.
+    assert_eq!(codes(&ask(cloud_with(&after.chain[0], HOST)))[1], "home-told");
+    let report = desk.check(after);
+    assert_eq!(report["verdict"], "trusted", "{report:#}");
+    assert_eq!(desk.check(rogue)["verdict"], "danger");
 }
 
 #[test]

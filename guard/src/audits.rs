@@ -19,11 +19,13 @@ use doorlight::ct::heads::Heads;
 use doorlight::ct::publication::Promises;
 use doorlight::issuances::issuance::Issuance;
 use doorlight::issuances::monitor::look_up;
+use doorlight::issuances::monitor::query::Query;
 use doorlight::issuances::watch::WatchRecord;
 use doorlight::site::SiteRecord;
 use doorlight::text::printable;
 use doorlight::time::{DAY, Timestamp};
 use doorlight::x509::certificate::Certificate;
+use doorlight::x509::chain::Chain;
 use doorlight::x509::fingerprint::CertificateSha256;
 
 use crate::audit::AuditState;
@@ -211,7 +213,9 @@ impl<P: Ports> Audits<P> {
             None
         } else {
             let network = store.ports().network(UNHURRIED.0, UNHURRIED.1);
-            Some(look_up(&network, &address.host, &sources.only(&due), watch.knows(&site)).await)
+            let chain = store.with(|state| state.last_chain(address));
+            let query = Query::new(&address.host, chain.as_ref().map(Chain::leaf));
+            Some(look_up(&network, query.as_ref(), &sources.only(&due), watch.knows(&site)).await)
         };
         let changed = self
             .change_watch(address, |watch, site| {

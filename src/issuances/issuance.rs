@@ -29,7 +29,7 @@ use crate::text::printable;
 use crate::time::Timestamp;
 use crate::x509::certificate::Certificate;
 use crate::x509::fingerprint::{CertificateSha256, SpkiSha256, TbsSha256};
-use crate::x509::name::SubjectName;
+use crate::x509::name::{SubjectName, covering};
 use crate::x509::serial::Serial;
 
 /// The most serial numbers and hashes that are kept of one issuance, and entries of each monitor:
@@ -385,19 +385,6 @@ pub fn join(entries: impl IntoIterator<Item = Issuance>) -> Joined {
         .map(|identity| identity.as_ref().and_then(|one| positions.get(one).copied()))
         .collect();
     Joined { issuances: groups.into_values().flatten().collect(), places, contradictions }
-}
-
-/// The name in one form if it is for the host: the same name, or the wildcard one level above (RFC
-/// 6125 section 6.4.3).
-pub(crate) fn covering(name: &str, host: &str) -> Option<String> {
-    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    let is_for_host = match name.strip_prefix("*.") {
-        Some(parent) => {
-            host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest == parent)
-        }
-        None => name == host,
-    };
-    is_for_host.then_some(name)
 }
 
 /// Whose it is.

@@ -8,6 +8,7 @@
 //! | | [`cert_spotter`] | [`crt_sh`] |
 //! |---|---|---|
 //! | one question finds | the name and its wildcard | one of them: two questions |
+//! | a name that no certificate has ([`query`]) | its parent with all below | the same |
 //! | pages | yes | no |
 //! | says | key, TBS hash, dates, the certificate | serial number, dates |
 //! | the certificate | in the answer | one more question each, at most [`crt_sh::MAX_CERTIFICATES`] in a look |
@@ -19,16 +20,17 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::address;
 use crate::fetch::{FetchError, Platform};
 use crate::issuances::issuance::{Issuance, Joined, join};
 use crate::issuances::monitor::id::Monitor;
+use crate::issuances::monitor::query::Query;
 use crate::text::printable;
 use crate::time::Timestamp;
 
 pub mod cert_spotter;
 pub mod crt_sh;
 pub mod id;
+pub mod query;
 
 /// The largest answer that is read, in bytes: ten thousand entries of crt.sh have half of it.
 pub const MAX_ANSWER: usize = 8 << 20;
@@ -230,30 +232,24 @@ impl Found {
     }
 }
 
-/// Asks the monitors, one after the other. `is_known` says of an entry whether the certificate
+/// Asks the monitors, one after the other; without a query, an IP address is all there is, and no
+/// monitor can be asked for it. `is_known` says of an entry whether the certificate
 /// behind it need not be fetched, because whose it is is known already.
 pub async fn look_up<H: Platform>(
     host: &H,
-    name: &address::Host,
+    query: Option<&Query>,
     sources: &Sources<'_>,
     is_known: impl Fn(&Issuance) -> bool,
 ) -> Found {
     let mut looks = Vec::new();
     if let Some(base) = sources.cert_spotter {
-        looks.push(cert_spotter::look_up(host, base, name).await);
+        looks.push(cert_spotter::look_up(host, base, query).await);
     }
     if let Some(base) = sources.crt_sh {
         let shown = looks.iter().flat_map(|look| look.entries.iter().cloned()).collect();
-        looks.push(crt_sh::look_up(host, base, name, shown, is_known).await);
+        looks.push(crt_sh::look_up(host, base, query, shown, is_known).await);
     }
     Found::new(looks)
-}
-
-/// The host as monitors are asked for it. `None` for an IP address.
-fn dns_name(host: &address::Host) -> Option<&str> {
-    let text = host.as_str();
-    let is_name = text.parse::<core::net::IpAddr>().is_err();
-    is_name.then_some(text)
 }
 
 /// The elements of an array, not read yet, so that one that makes no sense costs itself alone.

@@ -22,6 +22,9 @@ pub struct HomeAttestation {
     pub fingerprint: CertificateSha1,
     /// The hosts that it is for; the guarded one is among them.
     pub names: Vec<Host>,
+    /// Its first moment, which the home does not tell: known once it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
     /// Its last moment.
     pub not_after: Timestamp,
     /// When this certificate was told of first.
@@ -30,8 +33,14 @@ pub struct HomeAttestation {
     pub last_told: Timestamp,
 }
 
-/// Home Assistant renews when 25 days are left; five more for a clock, and for renewals by hand.
-const WORD_IS_DUE: Duration = Duration::from_secs(30 * DAY.as_secs());
+/// hass-nabucasa before 2.9.0 renews when 25 days are left, whatever the lifetime; one more for a
+/// clock.
+const DUE_BY_DAYS: Duration = Duration::from_secs(26 * DAY.as_secs());
+/// From 2.9.0 on it renews when its authority says so (ARI, RFC 9773): about a third of the lifetime
+/// before the end. A twelfth more for the authority's window, and for renewals by hand.
+const DUE_BY_SHARE: (u32, u32) = (5, 12);
+/// The lifetime of a certificate that was told of and never seen: Let's Encrypt's longest.
+const UNSEEN_LIFETIME: Duration = Duration::from_secs(90 * DAY.as_secs());
 /// For so long the home may tell of a new certificate and still present the old one, or the other
 /// way round.
 pub(super) const CHANGE_TAKES: Duration = DAY;
@@ -40,17 +49,26 @@ impl HomeAttestation {
     /// Since when it says what it says: when it was first told; near its end, where it counts for a
     /// day each time, the day on which it was told last.
     pub fn counts_since(&self) -> Timestamp {
-        if self.last_told < self.not_after.minus(WORD_IS_DUE) {
+        if self.last_told < self.due() {
             return self.first_told;
         }
         Timestamp::from_secs(self.last_told.secs() / DAY.as_secs() * DAY.as_secs())
     }
 
+    /// From when on the home may have taken another certificate. A certificate that lives for less
+    /// than a month is always due.
+    fn due(&self) -> Timestamp {
+        let lifetime =
+            self.not_before.map_or(UNSEEN_LIFETIME, |not_before| self.not_after.since(not_before));
+        let (share, of) = DUE_BY_SHARE;
+        let before_end = (lifetime / of).saturating_mul(share).max(DUE_BY_DAYS);
+        self.not_after.minus(before_end)
+    }
+
     /// True while the home would not have taken another certificate since: long before its end, or
     /// within a day of its word.
     pub fn is_current(&self, at: Timestamp) -> bool {
-        let is_due = at.plus(WORD_IS_DUE) >= self.not_after;
-        !is_due || (at <= self.not_after && at.since(self.last_told) <= CHANGE_TAKES)
+        at < self.due() || (at <= self.not_after && at.since(self.last_told) <= CHANGE_TAKES)
     }
 }
 

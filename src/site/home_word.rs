@@ -8,20 +8,34 @@ use crate::home_assistant::conversation::{HomeCertificate, HomeReport};
 use crate::time::Timestamp;
 use crate::x509::certificate::Certificate;
 use crate::x509::fingerprint::SpkiSha256;
+use crate::x509::name::covering;
 
-/// The hosts that a told certificate is for; names in no form of a host are left out.
-fn hosts(certificate: &HomeCertificate) -> Vec<Host> {
-    let mut hosts: Vec<Host> = Vec::new();
-    for name in core::iter::once(&certificate.common_name).chain(&certificate.names) {
-        match name.parse() {
-            Ok(host) if !hosts.contains(&host) => hosts.push(host),
-            _ => {}
-        }
-    }
-    hosts
+/// The names that a told certificate is for.
+fn names(certificate: &HomeCertificate) -> impl Iterator<Item = &str> {
+    core::iter::once(&certificate.common_name).chain(&certificate.names).map(String::as_str)
 }
 
 impl SiteRecord {
+    /// The hosts that a told certificate is for, the guarded one among them where a wildcard covers
+    /// it; other names in no form of a host are left out.
+    fn hosts(&self, certificate: &HomeCertificate) -> Vec<Host> {
+        let mut hosts: Vec<Host> = Vec::new();
+        let named = names(certificate).filter_map(|name| name.parse().ok());
+        let guarded = self.is_named(certificate).then(|| self.address.host.clone());
+        for host in named.chain(guarded) {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        hosts
+    }
+
+    /// True where the told certificate is for the guarded host, by name or by wildcard.
+    fn is_named(&self, certificate: &HomeCertificate) -> bool {
+        let guarded = self.address.host.as_str();
+        names(certificate).any(|name| covering(name, guarded).is_some())
+    }
+
     pub(super) fn is_told(&self, leaf: &Certificate) -> bool {
         self.home.as_ref().is_some_and(|word| word.fingerprint == leaf.sha1())
     }
@@ -86,7 +100,8 @@ impl SiteRecord {
             before.filter(|_| heard == Heard::Same).map_or(at, |word| word.first_told.min(at));
         self.home = Some(HomeAttestation {
             fingerprint,
-            names: hosts(certificate),
+            names: self.hosts(certificate),
+            not_before: None,
             not_after,
             first_told,
             last_told: at,
@@ -131,7 +146,7 @@ impl SiteRecord {
         };
         let Some(certificate) = certificate else { return Ok(Err(Silence::NoCertificate)) };
         let guarded = &self.address.host;
-        if hosts(certificate).contains(guarded) {
+        if self.is_named(certificate) {
             Ok(Ok(certificate))
         } else if guarded.is_home_assistant_cloud() {
             Err(OtherHome::Host { told: certificate.common_name.clone(), guarded: guarded.clone() })
@@ -155,6 +170,12 @@ impl SiteRecord {
     /// a key that was only seen on the line, before that word or while it was current, is in doubt.
     pub(super) fn settle(&mut self, at: Timestamp) {
         let told_key = self.told_key();
+        let seen = self.home.as_ref().and_then(|word| {
+            self.seen.iter().find(|one| one.sha1 == word.fingerprint).map(|one| one.not_before)
+        });
+        if let Some(word) = &mut self.home {
+            word.not_before = seen.or(word.not_before);
+        }
         if let Some(key) = told_key {
             self.make_room();
             self.pin(key, Origin::Home, at);

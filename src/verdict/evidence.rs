@@ -563,8 +563,8 @@ codes! {
         action "Compare the fingerprint at home, then accept it."
     PinNewKey "pin-new-key" Pin Fail
         message "The key is not the one of your home."
-        meaning "This address keeps its key through every renewal. Another key means another owner, or a home that was set up anew."
-        action "Do not log in. At home, compare the fingerprint; if it is the new one, enter it."
+        meaning "This address keeps its key through every renewal. Another key means another owner, or a home that made itself a new one: set up anew, or gone back to an older version of Home Assistant."
+        action "Do not log in. Was your home set up anew, or did it go back to an older version? At home, let Doorlight ask it again, or compare the fingerprint and enter it."
     PinNewKeyUnexplained "pin-new-key-unexplained" Pin Fail
         message "The key is new, and nothing explains why."
         meaning "A renewal would come when the old certificate is due, from the same authority, and be logged. The particulars say what is different."
@@ -676,7 +676,7 @@ codes! {
     HomeOtherCertificate "home-other-certificate" Home Fail
         message "Your home holds another certificate than the one presented here."
         meaning "Your home told of its certificate over the local network, at the time in the particulars, and has no reason to have changed it since. Whoever presents this one is not your home, whichever authority issued it."
-        action "Do not log in. If you just changed the names of your remote address or set your home up anew, let Doorlight ask it again at home."
+        action "Do not log in. If you just changed the names of your remote address, set your home up anew or went back to an older version of Home Assistant, let Doorlight ask it again at home."
     HomeLongAgo "home-long-ago" Home NotChecked
         message "Your home was asked too long ago to say anything about this certificate."
         meaning "The certificate that it told of was due to be replaced since. Only your home knows by which."

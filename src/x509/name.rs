@@ -123,6 +123,21 @@ impl SubjectName {
     }
 }
 
+/// The name in one form if it is for the host: the same name, or the wildcard one level above (RFC
+/// 6125 section 6.4.3).
+pub(crate) fn covering(name: &str, host: &str) -> Option<String> {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let is_for_host = match name.strip_prefix("*.") {
+        Some(parent) => {
+            let is_ip = host.parse::<core::net::IpAddr>().is_ok();
+            let is_below = |(first, rest): (&str, &str)| !first.is_empty() && rest == parent;
+            !is_ip && host.split_once('.').is_some_and(is_below)
+        }
+        None => name == host,
+    };
+    is_for_host.then_some(name)
+}
+
 /// Reads a subjectAltName.
 pub(crate) fn subject_alt_names(extension: &[u8]) -> Result<Vec<SubjectName>, der::Error> {
     let mut reader = SliceReader::new(sequence(extension)?)?;

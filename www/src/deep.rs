@@ -135,8 +135,10 @@ async fn ask(question: &NameQuestion, monitor: Monitor) {
     let mut watch = FOUND
         .with_borrow(|found| found.get(address).cloned())
         .unwrap_or_else(|| WatchRecord::new(address.clone(), at));
+    let chain = question.pem.as_deref().and_then(|pem| Chain::read(pem.as_bytes()).ok());
+    let query = Query::new(&address.host, chain.as_ref().map(Chain::leaf));
     let found =
-        look_up(&Network, &address.host, &sources.only(&[monitor]), watch.knows(&site)).await;
+        look_up(&Network, query.as_ref(), &sources.only(&[monitor]), watch.knows(&site)).await;
     // What would be an alarm is shown as such in the findings.
     drop(watch.take_in(&found, &site, at));
     FOUND.with_borrow_mut(|found| found.insert(address.clone(), watch));

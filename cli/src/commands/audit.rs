@@ -12,6 +12,7 @@ use doorlight::ct::heads::Heads;
 use doorlight::ct::publication::{self, Promises};
 use doorlight::issuances::authority::{self, Authority, REPORTING_LIST};
 use doorlight::issuances::monitor::id::Monitor;
+use doorlight::issuances::monitor::query::Query;
 use doorlight::issuances::monitor::{Sources, cert_spotter, crt_sh, look_up};
 use doorlight::issuances::timeline::{Labels, Timeline};
 use doorlight::issuances::watch::{Alarm, Known, WatchRecord, particulars};
@@ -254,7 +255,8 @@ pub(crate) fn run(arguments: &AuditArguments) -> Result<ExitCode, Failure> {
     match &mut watch {
         Ok(watch) => {
             let site = kept.unwrap_or_else(|| SiteRecord::new(address.clone()));
-            alarms = ask_monitors(arguments, watch, &site, &sources.only(&due), at);
+            alarms =
+                ask_monitors(arguments, watch, (&site, leaf.as_ref()), &sources.only(&due), at);
             let record = watch.record.get_or_insert_with(|| WatchRecord::new(address.clone(), at));
             findings.added.evidence.extend(record.evidence(&sources.monitors(), at));
             findings.failures.extend(watch.keep().err());
@@ -324,14 +326,14 @@ fn look(
 fn ask_monitors(
     arguments: &AuditArguments,
     watch: &mut Watch,
-    site: &SiteRecord,
+    (site, leaf): (&SiteRecord, Option<&Certificate>),
     sources: &Sources<'_>,
     at: Timestamp,
 ) -> Vec<Alarm> {
     let record = watch.record.get_or_insert_with(|| WatchRecord::new(site.address.clone(), at));
     let network = arguments.means.network();
-    let host = record.address.host.clone();
-    let found = pollster::block_on(look_up(&network, &host, sources, record.knows(site)));
+    let query = Query::new(&record.address.host, leaf);
+    let found = pollster::block_on(look_up(&network, query.as_ref(), sources, record.knows(site)));
     record.take_in(&found, site, at)
 }
 
@@ -480,7 +482,10 @@ fn who_learns_what(address: &Address, arguments: &AuditArguments) -> String {
             Monitor::CrtSh => (sources.crt_sh, "--no-crt-sh"),
         };
         let base = printable(base.unwrap_or_default());
-        text += &format!("  {} ({base}): that somebody asks for {host} ({flag})\n", monitor.name());
+        text += &format!(
+            "  {} ({base}): that somebody asks for {host}, or for the name above it where your certificate names that one alone ({flag})\n",
+            monitor.name()
+        );
     }
     text + "All of them see your IP address. Nobody else learns anything.\n"
 }

@@ -15,14 +15,14 @@ use base64ct::{Base64, Encoding};
 use serde::Deserialize;
 
 use super::{
-    Gathering, Look, MAX_ANSWER, MAX_ENTRIES, MAX_NAMES, Monitor, MonitorError, dates, digits,
-    dns_name, moment, rows,
+    Gathering, Look, MAX_ANSWER, MAX_ENTRIES, MAX_NAMES, Monitor, MonitorError, Query, dates,
+    digits, moment, rows,
 };
-use crate::address;
 use crate::fetch::{self, Get, Platform};
-use crate::issuances::issuance::{Entry, Issuance, Issuer, Revoked, covering};
+use crate::issuances::issuance::{Entry, Issuance, Issuer, Revoked};
 use crate::x509::certificate::{Certificate, MAX_CERTIFICATE};
 use crate::x509::fingerprint::{SpkiSha256, TbsSha256};
+use crate::x509::name::covering;
 
 /// Where it is.
 pub const BASE: &str = "https://api.certspotter.com";
@@ -71,11 +71,11 @@ struct RowId {
     id: String,
 }
 
-/// Looks the name up, and wildcards that are for it.
-pub async fn look_up<H: Platform>(host: &H, base: &str, name: &address::Host) -> Look {
+/// Looks the name up, and wildcards that are for it; or everything below it.
+pub async fn look_up<H: Platform>(host: &H, base: &str, query: Option<&Query>) -> Look {
     let mut found = Gathering::new(MONITOR);
-    found.failure = match dns_name(name) {
-        Some(name) => read_pages(host, base, name, &mut found).await.err(),
+    found.failure = match query {
+        Some(query) => read_pages(host, base, query, &mut found).await.err(),
         None => Some(MonitorError::NoName { monitor: MONITOR }),
     };
     found.finish()
@@ -84,11 +84,12 @@ pub async fn look_up<H: Platform>(host: &H, base: &str, name: &address::Host) ->
 async fn read_pages<H: Platform>(
     host: &H,
     base: &str,
-    name: &str,
+    query: &Query,
     found: &mut Gathering,
 ) -> Result<(), MonitorError> {
+    let (name, is_below) = (query.name(), query.is_below());
     let first = format!(
-        "{}/v1/issuances?domain={name}&include_subdomains=false&match_wildcards=true&expand=dns_names&expand=issuer&expand=cert",
+        "{}/v1/issuances?domain={name}&include_subdomains={is_below}&match_wildcards=true&expand=dns_names&expand=issuer&expand=cert",
         base.trim_end_matches('/')
     );
     let mut url = first.clone();
@@ -113,7 +114,12 @@ async fn read_pages<H: Platform>(
             if ids.len() > MAX_ENTRIES {
                 return Err(MonitorError::TooMany { monitor: MONITOR });
             }
-            match serde_json::from_str::<Row>(row.get()).ok().and_then(|row| row.read(name)) {
+            let row = serde_json::from_str::<Row>(row.get()).ok();
+            let names = |row: &Row| query.wants(row.dns_names.iter().map(String::as_str));
+            if row.as_ref().is_some_and(|row| !names(row)) {
+                continue;
+            }
+            match row.and_then(|row| row.read(&query.host)) {
                 Some((entry, is_contradicted)) => {
                     found.contradictions += usize::from(is_contradicted);
                     found.entries.extend(entry);

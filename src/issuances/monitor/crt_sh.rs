@@ -14,14 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::{
-    Gathering, Look, MAX_ANSWER, MAX_ENTRIES, MAX_NAMES, Monitor, MonitorError, dates, digits,
-    dns_name, rows,
+    Gathering, Look, MAX_ANSWER, MAX_ENTRIES, MAX_NAMES, Monitor, MonitorError, Query, dates,
+    digits, rows,
 };
-use crate::address;
 use crate::fetch::{self, FetchError, Get, Platform};
-use crate::issuances::issuance::{Entry, Issuance, Issuer, covering, join};
+use crate::issuances::issuance::{Entry, Issuance, Issuer, join};
 use crate::x509::bundle;
 use crate::x509::certificate::{Certificate, MAX_CERTIFICATE};
+use crate::x509::name::covering;
 use crate::x509::serial::Serial;
 
 /// Where it is.
@@ -51,41 +51,58 @@ struct Row {
 pub async fn look_up<H: Platform>(
     host: &H,
     base: &str,
-    name: &address::Host,
+    query: Option<&Query>,
     shown: Vec<Issuance>,
     is_known: impl Fn(&Issuance) -> bool,
 ) -> Look {
     let mut found = Gathering::new(MONITOR);
-    let Some(name) = dns_name(name) else {
+    let Some(query) = query else {
         found.failure = Some(MonitorError::NoName { monitor: MONITOR });
         return found.finish();
     };
     let base = base.trim_end_matches('/');
-    let wildcard = name.split_once('.').filter(|(_, parent)| parent.contains('.'));
-    let wildcard = wildcard.map(|(_, parent)| format!("*.{parent}"));
     let mut ids = BTreeSet::new();
-    for asked in core::iter::once(name).chain(wildcard.as_deref()) {
-        if let Err(failure) = read_entries(host, base, asked, name, &mut ids, &mut found).await {
+    for asked in questions(query) {
+        if let Err(failure) = read_entries(host, base, &asked, query, &mut ids, &mut found).await {
             found.failure = found.failure.or(Some(failure));
         }
     }
-    read_certificates(host, base, name, shown, is_known, &mut found).await;
+    read_certificates(host, base, &query.host, shown, is_known, &mut found).await;
     found.finish()
+}
+
+/// What stands in the URLs: the name and its wildcard as they are, or everything below the name,
+/// where the percent sign stands for any text (and is written as `%25`).
+fn questions(query: &Query) -> Vec<String> {
+    let name = query.name();
+    if query.is_below() {
+        return vec![format!("%25.{name}&match=ILIKE")];
+    }
+    let parent = name.split_once('.').map(|(_, parent)| parent);
+    let wildcard = parent.filter(|parent| parent.contains('.')).map(|one| format!("*.{one}"));
+    core::iter::once(name.to_owned())
+        .chain(wildcard)
+        .map(|name| format!("{name}&match=="))
+        .collect()
 }
 
 async fn read_entries<H: Platform>(
     host: &H,
     base: &str,
     asked: &str,
-    name: &str,
+    query: &Query,
     ids: &mut BTreeSet<String>,
     found: &mut Gathering,
 ) -> Result<(), MonitorError> {
-    let url = format!("{base}/?dNSName={asked}&match==&exclude=expired&deduplicate=Y&output=json");
+    let url = format!("{base}/?dNSName={asked}&exclude=expired&deduplicate=Y&output=json");
     let body = fetch::get(host, &Get { url, max_bytes: MAX_ANSWER, is_immutable: false }).await?;
     let answer = rows(MONITOR, &body)?;
     for row in answer.rows {
-        match serde_json::from_str::<Row>(row.get()).ok().and_then(|row| row.read(name)) {
+        let row = serde_json::from_str::<Row>(row.get()).ok();
+        if row.as_ref().is_some_and(|row| !query.wants(row.names())) {
+            continue;
+        }
+        match row.and_then(|row| row.read(&query.host)) {
             Some((id, entry)) => {
                 if ids.insert(id) {
                     found.entries.push(entry);
@@ -101,18 +118,17 @@ async fn read_entries<H: Platform>(
 }
 
 impl Row {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.name_value.split('\n').chain(self.common_name.as_deref())
+    }
+
     fn read(self, name: &str) -> Option<(String, Issuance)> {
         let (not_before, not_after) = dates(&self.not_before, &self.not_after)?;
         let serial: Serial = self.serial_number.parse().ok()?;
         if self.name_value.len() > MAX_NAMES {
             return None;
         }
-        let names: BTreeSet<_> = self
-            .name_value
-            .split('\n')
-            .chain(self.common_name.as_deref())
-            .filter_map(|one| covering(one, name))
-            .collect();
+        let names: BTreeSet<_> = self.names().filter_map(|one| covering(one, name)).collect();
         if names.is_empty() {
             return None;
         }

@@ -11,10 +11,6 @@ use crate::x509::serial::Serial;
 const LAB: Sources<'_> =
     Sources { cert_spotter: Some("http://spotter"), crt_sh: Some("http://crt") };
 
-fn host() -> address::Host {
-    HOST.parse().unwrap()
-}
-
 /// Both monitors as they should be: what is asked for by name, one page, then an empty one;
 /// certificates by number.
 fn honest<'a>(
@@ -44,8 +40,17 @@ fn honest<'a>(
     }
 }
 
+/// The question for a host of which no certificate was seen.
+fn of(host: &str) -> Option<Query> {
+    Query::new(&host.parse().unwrap(), None)
+}
+
+fn query() -> Option<Query> {
+    of(HOST)
+}
+
 fn look(network: &Memory<'_>) -> Found {
-    block_on(look_up(network, &host(), &LAB, |_| false))
+    block_on(look_up(network, query().as_ref(), &LAB, |_| false))
 }
 
 fn codes(found: &Found) -> Vec<Option<&'static str>> {
@@ -108,7 +113,7 @@ fn exact_and_wildcard_are_asked_for_and_others_are_told_apart() {
 fn a_name_directly_under_a_top_level_domain_has_no_wildcard_question() {
     let network = Memory::new(|_| ok("[]"));
     let sources = Sources { cert_spotter: None, ..LAB };
-    let found = block_on(look_up(&network, &"home.example".parse().unwrap(), &sources, |_| false));
+    let found = block_on(look_up(&network, of("home.example").as_ref(), &sources, |_| false));
     assert_eq!(codes(&found), [None]);
     assert_eq!(network.asked.borrow().len(), 1);
 }
@@ -116,7 +121,7 @@ fn a_name_directly_under_a_top_level_domain_has_no_wildcard_question() {
 #[test]
 fn an_ip_address_is_asked_of_nobody() {
     let network = Memory::new(|_| panic!("nobody may learn of it"));
-    let found = block_on(look_up(&network, &"192.168.1.5".parse().unwrap(), &LAB, |_| false));
+    let found = block_on(look_up(&network, of("192.168.1.5").as_ref(), &LAB, |_| false));
     assert_eq!(codes(&found), [Some("no-name"), Some("no-name")]);
 }
 
@@ -148,7 +153,7 @@ fn only_what_nothing_explains_is_fetched_and_at_most_twenty() {
         all.iter().take(10).map(|(n, one)| cert_spotter_row(one, *n, HOST, true)).collect();
     let network = Memory::new(honest(spotter, rows, vec![], &all));
     let is_known = |one: &Issuance| one.not_before < days(-12);
-    let found = block_on(look_up(&network, &host(), &LAB, is_known));
+    let found = block_on(look_up(&network, query().as_ref(), &LAB, is_known));
     let fetched: Vec<u64> = network
         .asked
         .borrow()
@@ -241,7 +246,8 @@ fn pages_are_followed_to_the_empty_one() {
             .collect();
         ok(Value::from(page).to_string())
     });
-    let found = block_on(look_up(&network, &host(), &Sources { crt_sh: None, ..LAB }, |_| false));
+    let found =
+        block_on(look_up(&network, query().as_ref(), &Sources { crt_sh: None, ..LAB }, |_| false));
     assert_eq!((codes(&found), found.issuances.len()), (vec![None], 5));
     assert_eq!(network.asked.borrow().len(), 4);
 }
@@ -253,7 +259,7 @@ fn endless_pages_come_to_an_end() {
     // The same page for ever.
     let network = Memory::new(|_| ok(json!([cert_spotter_row(&own, 7, HOST, true)]).to_string()));
     let sources = Sources { crt_sh: None, ..LAB };
-    let found = block_on(look_up(&network, &host(), &sources, |_| false));
+    let found = block_on(look_up(&network, query().as_ref(), &sources, |_| false));
     assert_eq!((codes(&found), found.issuances.len()), (vec![Some("paging-stuck")], 1));
     assert_eq!(network.asked.borrow().len(), 2);
     // Always one more.
@@ -261,7 +267,7 @@ fn endless_pages_come_to_an_end() {
         let after: u64 = url.split_once("&after=").map_or(0, |(_, id)| id.parse().unwrap());
         ok(json!([cert_spotter_row(&own, after + 1, HOST, false)]).to_string())
     });
-    let found = block_on(look_up(&network, &host(), &sources, |_| false));
+    let found = block_on(look_up(&network, query().as_ref(), &sources, |_| false));
     assert_eq!((codes(&found), found.issuances.len()), (vec![Some("too-many")], 1));
     assert_eq!(network.asked.borrow().len(), cert_spotter::MAX_PAGES);
 }
@@ -486,7 +492,7 @@ fn real_entries_are_read() {
         } else {
             Sources { cert_spotter: None, ..LAB }
         };
-        let found = block_on(look_up(&network, &host.parse().unwrap(), &sources, |_| true));
+        let found = block_on(look_up(&network, of(host).as_ref(), &sources, |_| true));
         assert_eq!(found.issuances.len(), count, "{file}");
         assert!(found.issuances.iter().all(|one| one.issuer.organisation.is_some()), "{file}");
         // One entry of the file is of another host: it makes no sense as an answer to this
@@ -554,4 +560,32 @@ fn ten_thousand_issuances_are_handled() {
         assert!(record.told(&alarm.id, now()));
     }
     assert_eq!(record.take_in(&found, &site, days(1)), [], "told is told, also what had no room");
+}
+
+/// What leaves this machine for a host, by the certificate that was last seen there.
+#[test]
+fn a_name_is_asked_for_that_stands_in_a_certificate() {
+    let world = World::new("Lab Trust");
+    let leaf = |name| world.issue(Wish { name, ..WISH });
+    let cloud = "s3cret.a1b2c3d4.ui.nabu.casa";
+    for (host, leaf, name, is_below) in [
+        ("home.lab.example", None, "home.lab.example", false),
+        ("home.lab.example", Some(leaf("home.lab.example")), "home.lab.example", false),
+        ("home.lab.example", Some(leaf("*.lab.example")), "lab.example", true),
+        ("HOME.lab.example", Some(leaf("*.LAB.example")), "lab.example", true),
+        // A certificate for somebody else says nothing.
+        ("home.lab.example", Some(leaf("other.example")), "home.lab.example", false),
+        ("home.lab.example", Some(leaf("*.home.lab.example")), "home.lab.example", false),
+        // Nobody is asked for a whole top-level domain, or for all homes of the cloud.
+        ("home.example", Some(leaf("*.example")), "home.example", false),
+        ("a1b2c3d4.ui.nabu.casa", Some(leaf("*.ui.nabu.casa")), "a1b2c3d4.ui.nabu.casa", false),
+        (cloud, None, "a1b2c3d4.ui.nabu.casa", true),
+        (cloud, Some(leaf("other.example")), "a1b2c3d4.ui.nabu.casa", true),
+        (cloud, Some(leaf("*.a1b2c3d4.ui.nabu.casa")), "a1b2c3d4.ui.nabu.casa", true),
+        (cloud, Some(leaf(cloud)), cloud, false),
+    ] {
+        let query = Query::new(&host.parse().unwrap(), leaf.as_ref()).unwrap();
+        assert_eq!((query.name(), query.is_below()), (name, is_below), "{host}");
+    }
+    assert_eq!(Query::new(&"192.168.1.5".parse().unwrap(), Some(&leaf("*.168.1.5"))), None);
 }

@@ -30,6 +30,7 @@ pub fn answer(ledger: &Ledger, conduct: Conduct, request: &Request) -> Response 
         return Response::html("<!doctype html><title>crt.sh | Certificate Search</title>");
     }
     let name = request.query("dNSName");
+    let is_like = request.query("match").as_deref() == Some("ILIKE");
     let key = request.query("spkisha256");
     let is_deduplicated =
         conduct == Conduct::Deduplicate && request.query("deduplicate").as_deref() == Some("Y");
@@ -37,7 +38,8 @@ pub fn answer(ledger: &Ledger, conduct: Conduct, request: &Request) -> Response 
     let now = OffsetDateTime::now_utc();
     let found = ledger.select(|one| {
         let fits = match (&name, &key) {
-            // The name itself: what a wildcard covers is not found.
+            // Everything below a name; or the name itself: what a wildcard covers is not found.
+            (Some(name), _) if is_like => one.names.iter().any(|one| is_asked(one, name)),
             (Some(name), _) => one.is_for(name),
             (None, Some(key)) => hex(&one.spki_sha256).eq_ignore_ascii_case(key),
             (None, None) => false,
@@ -56,6 +58,14 @@ pub fn answer(ledger: &Ledger, conduct: Conduct, request: &Request) -> Response 
         rows.clear();
     }
     Response::json(&rows.into()).with("access-control-allow-origin", "*")
+}
+
+/// SQL's `%`, where it stands in front.
+fn is_asked(name: &str, asked: &str) -> bool {
+    match asked.strip_prefix('%') {
+        Some(end) => name.to_ascii_lowercase().ends_with(&end.to_ascii_lowercase()),
+        None => name.eq_ignore_ascii_case(asked),
+    }
 }
 
 /// The certificate of a row, in PEM.
@@ -78,11 +88,8 @@ fn download(ledger: &Ledger, conduct: Conduct, id: &str) -> Response {
 
 fn row(one: &Issuance, id: u64, asked: Option<&str>, conduct: Conduct) -> Value {
     // Of the names, only those that were asked for.
-    let names: Vec<_> = one
-        .names
-        .iter()
-        .filter(|name| asked.is_none_or(|asked| name.eq_ignore_ascii_case(asked)))
-        .collect();
+    let names: Vec<_> =
+        one.names.iter().filter(|name| asked.is_none_or(|asked| is_asked(name, asked))).collect();
     let names: Vec<_> = names.into_iter().map(String::as_str).collect();
     let ca =
         u32::from_be_bytes(one.issuer_spki_sha256[..4].try_into().expect("four bytes")) % 400_000;

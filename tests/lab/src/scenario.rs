@@ -16,6 +16,10 @@ use crate::weak::WeakKey;
 
 /// The remote address of the lab's home. It keeps its key, as Home Assistant Cloud does.
 pub const HOST: &str = "a1b2c3d4.ui.nabu.test";
+/// Everything one level below it: homes with hass-nabucasa 2.9.0 have it in their certificate.
+pub const WILDCARD: &str = "*.a1b2c3d4.ui.nabu.test";
+/// A name that its owner alone knows.
+pub const SECRET_HOST: &str = "s3cret.a1b2c3d4.ui.nabu.test";
 
 /// A name that runs a script if it is ever taken for HTML.
 pub const MARKUP: &str = r#"<img src=x onerror="document.title='owned'">"#;
@@ -160,6 +164,10 @@ impl Lab {
         let good = self.authority.issue(&self.order(30, Scts::From(&logs)), &self.home_key);
         let renewed = self.authority.issue(&self.order(1, Scts::From(&logs)), &self.home_key);
         let moved = self.other_authority.issue(&self.order(1, Scts::From(&logs)), &self.home_key);
+        let wildcard = Order { names: &[HOST, WILDCARD], ..self.order(9, Scts::From(&logs)) };
+        let wildcard = self.authority.issue(&wildcard, &self.home_key);
+        let new_key = key(KeyShape::P384);
+        let downgraded = self.authority.issue(&self.order(1, Scts::From(&logs)), &new_key);
         let copied_scts = Scts::Forged(embedded_sct_list(&good[0]));
 
         let rogue = |scts| self.authority.issue(&self.order(2, scts), &thief);
@@ -399,6 +407,28 @@ impl Lab {
                 "danger",
                 "danger",
                 &["possession-unproven"],
+            ),
+            scenario(
+                "wildcard",
+                "good",
+                "the home with a name and its wildcard",
+                &wildcard,
+                &home_signs,
+                "trusted",
+                "attention",
+                &["pin-same-key", "name-match"],
+            ),
+            // hass-nabucasa 2.8.1 revokes a certificate with a wildcard and makes a new key. From
+            // outside it is A5; only the home itself can say that it is the home.
+            scenario(
+                "downgraded",
+                "good",
+                "the home after going back to an older version: a new key",
+                &downgraded,
+                &signing_key(&new_key),
+                "danger",
+                "attention",
+                &["pin-new-key"],
             ),
         ]
     }
