@@ -158,6 +158,11 @@ screenshots() {
 # The same bytes from the same sources: files in order, with one date, without anything of this machine.
 package() {
     setup_rust
+    local published age
+    published=$(sed -n 's/.*"log_list_timestamp": *"\([^"]*\)".*/\1/p' data/log_list.json | head -n 1)
+    age=$((($(date +%s) - $(date --date="$published" +%s)) / 86400))
+    # What is older judges no number of logs (70 days, `src/ct/policy.rs`) till the first renewal.
+    ((age <= 60)) || echo "WARNING: the list of logs that is packed is $age days old ($published): ./build.sh renew log-list" >&2
     say "licences and advisories"
     deny strict
     build_for_browsers

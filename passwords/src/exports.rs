@@ -1,4 +1,4 @@
-//! What the page calls, through `globalThis.doorlightPasswords`: JSON out, so that the page's
+//! What the page calls, through a worker (`static/rater.js`): JSON out, so that the page's
 //! module needs none of this one's types.
 
 use js_sys::Reflect;

@@ -1,6 +1,6 @@
 //! Rates passwords and makes new ones: a module of its own, because the rating brings lists of
-//! words that are larger than all the rest of the extension together. Only `static/passwords.js`
-//! loads it.
+//! words that are larger than all the rest of the extension together. Only `static/rater.js` loads
+//! it, a worker: the rating of a long password takes seconds.
 //!
 //! | to learn about | read |
 //! |---|---|

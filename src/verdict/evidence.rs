@@ -539,7 +539,7 @@ codes! {
     LogListTooOld "log-list-too-old" LogList NotChecked
         message "The list of logs is old."
         meaning "It was published more than 70 days before the time of the check. Signatures of the logs in it are still checked; their number is not judged."
-        action "Update the list of logs."
+        action "Update the list of logs: in the extension's options (Renew the list of logs once a day); on the command line, doorlight log-list update."
     LogListMissing "log-list-missing" LogList NotChecked
         message "There is no list of logs from that time."
         meaning "Only a list that is not younger than the time of the check can judge."

@@ -394,6 +394,12 @@ impl Report {
                 }
             }
         }
+        // Nothing else of a green report asks for anything, and this would be passed over.
+        let stale = self.evidence.iter().find(|one| one.code == Code::LogListTooOld);
+        if let (Verdict::Trusted, Some(stale)) = (self.verdict, stale) {
+            let Finding { sentence, action, .. } = Finding::new(stale, &English);
+            writeln!(out, "\n{sentence} How many logs count was not judged. {action}")?;
+        }
         Ok(())
     }
 }
@@ -438,6 +444,22 @@ mod tests {
     fn what_is_written_is_read() {
         let report = sample();
         assert_eq!(Report::from_json(report.to_json().as_bytes()), Ok(report));
+    }
+
+    #[test]
+    fn a_stale_list_is_the_last_line_of_a_green_report() {
+        let mut report = sample();
+        report.verdict = Verdict::Trusted;
+        report.evidence.insert(0, Evidence::new(Code::LogListTooOld));
+        let text = report.to_text();
+        let last = text.lines().last().unwrap();
+        assert!(
+            last.starts_with("The list of logs is old.") && last.contains("log-list update"),
+            "{text}"
+        );
+        // Where something else asks for something, it stands with its like.
+        report.verdict = Verdict::Danger;
+        assert!(!report.to_text().ends_with(&format!("{last}\n")));
     }
 
     /// Found by fuzzing: a report that was made up would have written to the terminal.

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { removeFolder } from "./machine.mjs";
 import { startLab } from "./lab.mjs";
 import { assertOnlyProbes } from "./asserts.mjs";
-import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
+import { KINDS, cannotStay, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
 
 const LOGS = ["ash", "birch", "cedar"];
 const MONITORS = ["cert-spotter", "crt-sh"];
@@ -502,7 +502,7 @@ for (const kind of KINDS) {
         });
     });
 
-    describe(`the watch in ${kind}`, () => {
+    describe(`the watch in ${kind}`, { skip: cannotStay(kind) }, () => {
         let lab, own, it, folder, created;
         const name = (id) => `${id} ${lab.address}`;
         const start = async () => {

@@ -14,7 +14,7 @@ import { ARRIVALS, NOTES } from "./battery-known.mjs";
 import { WHO, cellOf, isWorker, sitesOf } from "./battery-sites.mjs";
 import { ARRIVES, HELD, signsOf, write } from "./battery-table.mjs";
 import { CAUSES, EVERY_WAY, OF_DOCUMENTS, OF_USERS, isDear } from "./battery-ways.mjs";
-import { KINDS, go, launch, leave, sleep, until, where } from "./browser.mjs";
+import { KINDS, cannotStay, go, launch, leave, sleep, until, where } from "./browser.mjs";
 import { startLab } from "./lab.mjs";
 import { removeFolder } from "./machine.mjs";
 
@@ -40,7 +40,7 @@ const LOOKS = /^\/(robots\.txt|favicon\.ico)?\?[0-9a-f]{32}$/;
 const isOwnLook = ({ method, target, headers, body }) => ["HEAD", "GET"].includes(method) && LOOKS.test(target) && !headers.cookie && !body;
 
 for (const kind of KINDS) {
-    describe(`the battery in ${kind}`, () => {
+    describe(`the battery in ${kind}`, { skip: cannotStay(kind) }, () => {
         const folder = mkdtempSync(join(tmpdir(), `doorlight-battery-${kind}-`));
         const isChromium = kind === "chromium";
         let lab, thief, sites, own;

@@ -13,8 +13,16 @@ const UUID = "6c0ffee0-d00d-4a11-8b0a-7e1e5c0ffee5";
 const ADDON = "doorlight@doorlight.dev";
 export const PATHS = {
     chromium: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
-    firefox: ["/usr/bin/firefox-esr", "/usr/bin/firefox"],
+    // DOORLIGHT_FIREFOX=PATH: another one than Debian's ESR, such as the release.
+    firefox: process.env.DOORLIGHT_FIREFOX ? [process.env.DOORLIGHT_FIREFOX] : ["/usr/bin/firefox-esr", "/usr/bin/firefox"],
 };
+
+/** Why `browser` cannot keep the extension over a restart; false where it can. A release Firefox installs no unsigned add-on but for as long as it runs. */
+export function cannotStay(kind) {
+    if (kind !== "firefox" || !process.env.DOORLIGHT_FIREFOX) return false;
+    const version = execFileSync(process.env.DOORLIGHT_FIREFOX, ["--version"], { encoding: "utf8" });
+    return !/esr|nightly/i.test(version) && `${version.trim()} installs no unsigned add-on for good`;
+}
 
 export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
@@ -142,6 +150,8 @@ async function start(kind, lab, folder, options) {
             headless: !options.isVisible,
             userDataDir: profile,
             defaultViewport: null,
+            // What the ESR wants as an argument the drivers of newer ones want in the environment.
+            env: { ...process.env, MOZ_REMOTE_ALLOW_SYSTEM_ACCESS: "1" },
             args: ["--remote-allow-system-access", ...(options.args ?? [])],
             extraPrefsFirefox: {
                 "network.proxy.type": 0,

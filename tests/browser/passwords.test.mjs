@@ -91,6 +91,85 @@ for (const kind of KINDS) {
             await rated(lab.host, "Very weak");
         });
 
+        // Every sign on a keyboard, and no pattern in it: the rating tries them all.
+        const SLOW = " .,?!'-/_:;+()@$\"#&*<>=[]\\~%^{}|1234567890";
+        const slow = (length) => SLOW.repeat(3).slice(0, length);
+        /** Puts it in at once, as a password manager does; says how long the rating took, and how long the page did nothing else meanwhile. */
+        const paste = (typed) =>
+            page.evaluate(async (typed) => {
+                const [input, rating] = ["#password", "#rating"].map((one) => document.querySelector(one));
+                rating.replaceChildren();
+                let [longest, last, isOver] = [0, performance.now(), false];
+                const { port1, port2 } = new MessageChannel();
+                port1.onmessage = () => {
+                    const now = performance.now();
+                    longest = Math.max(longest, now - last);
+                    last = now;
+                    if (!isOver) port2.postMessage(0);
+                };
+                port2.postMessage(0);
+                const tasks = [];
+                try {
+                    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
+                } catch {}
+                input.value = typed;
+                input.dispatchEvent(new InputEvent("input", { bubbles: true }));
+                const begun = performance.now();
+                while (!rating.firstChild) await new Promise((done) => setTimeout(done, 20));
+                // What the page draws of it, too.
+                await new Promise((done) => setTimeout(done, 100));
+                isOver = true;
+                return { took: performance.now() - begun, longest, tasks };
+            }, typed);
+
+        test("the page goes on while a long one is rated, and the next key ends that", async (context) => {
+            const { took, longest, tasks } = await paste(slow(84));
+            context.diagnostic(`rated in ${took.toFixed(0)} ms; the page's longest task ${Math.max(longest, ...tasks).toFixed(0)} ms`);
+            assert.equal(await text("#rating strong"), "Strong");
+            assert.ok(took > 900, `not slow at all: ${took} ms`);
+            assert.ok(longest * 5 < took, `the page stood still for ${longest} of ${took} ms`);
+            // Not waited for: the worker is ended, and the next rating comes at once.
+            await type("#password", "x");
+            await page.evaluate((typed) => {
+                const input = document.querySelector("#password");
+                input.value = typed;
+                input.dispatchEvent(new InputEvent("input", { bubbles: true }));
+            }, slow(84));
+            await sleep(500);
+            const begun = Date.now();
+            await rated("password", "Very weak");
+            const passed = Date.now() - begun;
+            assert.ok(passed < took - 500, `it was waited for: ${passed} of ${took} ms`);
+            await sleep(took);
+            assert.equal(await text("#rating strong"), "Very weak", "what was ended says nothing any more");
+        });
+
+        test("the worker has nothing to send with, and no other may be", async () => {
+            const refused = await page.evaluate(async () => {
+                const foreign = ["data:text/javascript,0", URL.createObjectURL(new Blob(["0"])), "https://example.org/x.js"].map((url) => {
+                    return new Promise((done) => {
+                        try {
+                            const other = new Worker(url);
+                            other.onerror = () => done(true);
+                            setTimeout(() => done(false), 1000);
+                        } catch {
+                            done(true);
+                        }
+                    });
+                });
+                return (await Promise.all(foreign)).every(Boolean);
+            });
+            assert.ok(refused);
+            await rated("hey<123", "Fair");
+            // Firefox's driver does not reach into a worker.
+            if (kind !== "chromium") return;
+            const workers = page.workers().filter((one) => one.url().endsWith("/rater.js"));
+            assert.equal(workers.length, 1);
+            const names = ["fetch", "XMLHttpRequest", "WebSocket", "WebTransport", "EventSource", "BroadcastChannel", "Worker", "importScripts", "indexedDB", "caches"];
+            const left = await workers[0].evaluate((names) => names.filter((name) => name in globalThis), names);
+            assert.deepEqual(left, []);
+        });
+
         test("shown and hidden; cleared when emptied; never in a form", async () => {
             const kindOf = () => page.evaluate(() => document.querySelector("#password").type);
             assert.equal(await kindOf(), "password");
@@ -226,7 +305,8 @@ for (const kind of KINDS) {
             };
             const here = await asked("passwords.html");
             assert.ok(here.hasModule);
-            if (kind === "chromium") assert.deepEqual(here.names.filter((name) => name.startsWith(MODULE)).sort(), [`${MODULE}.js`, `${MODULE}_bg.wasm`]);
+            // By its worker alone.
+            assert.deepEqual(here.names.filter((name) => name.startsWith(MODULE)), []);
             for (const path of ["options.html", "setup.html", "popup.html", "gate.html#http://plain.example/"]) {
                 const { names, hasModule } = await asked(path);
                 assert.ok(!hasModule, path);
@@ -239,9 +319,10 @@ for (const kind of KINDS) {
             const files = readdirSync(folder, { recursive: true }).filter((name) => /\.(js|html|json|wasm)$/.test(name) && !name.startsWith(MODULE));
             const naming = (what) => files.filter((name) => readFileSync(join(folder, name)).includes(what));
             assert.ok(files.includes("background.js") && files.includes("doorlight_pages_bg.wasm"), files.join());
-            assert.deepEqual(naming(MODULE), ["passwords.js"]);
-            // In the script itself as the end of the module's name.
-            assert.deepEqual(naming("passwords.js").sort(), ["passwords.html", "passwords.js"]);
+            assert.deepEqual(naming(MODULE), ["rater.js"]);
+            assert.deepEqual(naming("rater.js"), ["passwords.js"]);
+            // In the worker as the end of the module's name.
+            assert.deepEqual(naming("passwords.js").sort(), ["passwords.html", "rater.js"]);
         });
 
         test("without the module everything else works, and this page says what is missing", async () => {

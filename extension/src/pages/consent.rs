@@ -82,14 +82,19 @@ pub fn on_offer(watch: &Watch) -> impl Iterator<Item = Source> {
         .filter(|one| one.is_in(watch.consent) || !one.needs(&watch.needs).is_empty())
 }
 
-/// Asks the browser for what these sources take. Has to be called inside a click: the question is
-/// put before this returns.
+/// Asks the browser for what these sources take, and for `more` hosts. Has to be called inside a
+/// click: the question is put before this returns.
 pub fn ask_browser(
     sources: &[Source],
     needs: &Needs,
+    more: &[String],
 ) -> impl Future<Output = Result<bool, wasm_bindgen::JsValue>> + use<> {
-    let hosts: BTreeSet<&str> =
-        sources.iter().flat_map(|source| source.needs(needs)).map(String::as_str).collect();
+    let hosts: BTreeSet<&str> = sources
+        .iter()
+        .flat_map(|source| source.needs(needs))
+        .chain(more)
+        .map(String::as_str)
+        .collect();
     let permissions: &[&str] =
         if sources.iter().any(|source| source.tells()) { &["notifications"] } else { &[] };
     browser::request_permissions(&browser::value(

@@ -1,17 +1,20 @@
-//! How good a password is, and a new one. What is typed goes to the rating on this very page and
+//! How good a password is, and a new one. What is typed goes to a worker of this very page and
 //! nowhere else: no message to the background carries it, nothing is stored, and the page's own
-//! policy (`static/passwords.html`) keeps it from asking any server.
+//! policy (`static/passwords.html`) keeps it from asking any server. The worker takes from itself
+//! whatever it could ask with.
 //!
-//! Rating and drawing are a module of their own (`passwords/`), which only `static/passwords.js`
-//! loads, before this page is shown.
+//! Rating and drawing are a module of their own (`passwords/`), which only `static/rater.js` loads:
+//! a worker, because the rating of a long password takes seconds. It is ended at the next key.
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
 
-use js_sys::Reflect;
+use js_sys::{Promise, Reflect};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::HtmlInputElement;
 
 use crate::protocol::{Overview, Request};
@@ -24,7 +27,7 @@ use super::field::{Field, field};
 use super::{browser, said, words};
 
 /// How long nothing has to be typed before the password is rated: on every key would be before
-/// people have finished, and a long one takes a while.
+/// people have finished.
 const PAUSE: Duration = Duration::from_millis(350);
 
 /// What is shorter is in too many passwords by chance.
@@ -36,10 +39,13 @@ const MAX_KNOWN: usize = 32;
 #[wasm_bindgen]
 extern "C" {
     /// The password stays the browser's: it never gets into this module's memory.
-    #[wasm_bindgen(catch, js_namespace = doorlightPasswords, js_name = rate)]
-    fn rate(password: &JsValue, inputs: Vec<String>) -> Result<String, JsValue>;
-    #[wasm_bindgen(catch, js_namespace = doorlightPasswords, js_name = generate)]
-    fn generate(kind: &str, count: u32) -> Result<String, JsValue>;
+    #[wasm_bindgen(js_namespace = doorlightPasswords, js_name = rate)]
+    fn rate(password: &JsValue, inputs: Vec<String>) -> Promise;
+    /// Ends the rating that is under way.
+    #[wasm_bindgen(js_namespace = doorlightPasswords, js_name = end)]
+    fn end_rating();
+    #[wasm_bindgen(js_namespace = doorlightPasswords, js_name = generate)]
+    fn generate(kind: &str, count: u32) -> Promise;
     #[wasm_bindgen(catch, js_name = addEventListener)]
     fn listen(event: &str, listener: &js_sys::Function) -> Result<(), JsValue>;
 }
@@ -122,6 +128,7 @@ pub async fn show() {
 
 /// Empties everything that holds a password.
 fn forget() {
+    end_rating();
     for id in ["password", "known"] {
         if let Some(input) = by_id(id).as_input() {
             input.set_value("");
@@ -153,15 +160,22 @@ fn check(hosts: &Rc<RefCell<Vec<String>>>) -> Part {
         move |_| {
             let own = turn.get().wrapping_add(1);
             turn.set(own);
+            end_rating();
             let (turn, password, rating) = (Rc::clone(&turn), password.clone(), rating.clone());
             let (known, hosts) = (known.clone(), Rc::clone(&hosts));
             wasm_bindgen_futures::spawn_local(async move {
                 gloo_timers::future::sleep(PAUSE).await;
+                if turn.get() != own {
+                    return;
+                }
+                let known = known_words(&known.value(), &hosts.borrow());
+                let parts = match password.as_input() {
+                    Some(input) => rated(&input, known).await,
+                    None => Vec::new(),
+                };
+                // What was typed meanwhile is rated by itself.
                 if turn.get() == own {
-                    let known = known_words(&known.value(), &hosts.borrow());
-                    rating.fill(
-                        password.as_input().map(|input| rated(&input, known)).unwrap_or_default(),
-                    );
+                    rating.fill(parts);
                 }
             });
         }
@@ -210,20 +224,24 @@ fn known_words(typed: &str, hosts: &[String]) -> Vec<String> {
     known
 }
 
-fn rated(input: &HtmlInputElement, known: Vec<String>) -> Vec<Part> {
+async fn rated(input: &HtmlInputElement, known: Vec<String>) -> Vec<Part> {
     let password = Reflect::get(input, &"value".into()).unwrap_or(JsValue::NULL);
     if password.is_falsy() {
         by_id("strength").set_text("");
         return Vec::new();
     }
-    let read =
-        |json: String| serde_json::from_str::<Rating>(&json).map_err(|error| error.to_string());
-    match rate(&password, known).map_err(|error| browser::reason(&error)).and_then(read) {
+    match answer::<Rating>(rate(&password, known)).await {
         Ok(rating) => verdict(&rating),
         Err(reason) => {
             vec![paragraph(&words::with("passwords_not_rated", &[&reason])).class("note")]
         }
     }
+}
+
+/// What a worker answers, in JSON; or why it does not, in words.
+async fn answer<T: DeserializeOwned>(asked: Promise) -> Result<T, String> {
+    let json = JsFuture::from(asked).await.map_err(|error| browser::reason(&error))?;
+    serde_json::from_str(&json.as_string().unwrap_or_default()).map_err(|error| error.to_string())
 }
 
 fn verdict(rating: &Rating) -> Vec<Part> {
@@ -361,8 +379,8 @@ fn maker() -> Part {
     let made = part("div").attr("id", "made").attr("aria-live", "polite");
     let (asked, shown) = (count.clone(), made.clone());
     let make = button(&words::word("passwords_make"), Look::First, move || {
-        make(kind.get(), &asked, &shown);
-        core::future::ready(())
+        let (kind, asked, shown) = (kind.get(), asked.clone(), shown.clone());
+        async move { make(kind, &asked, &shown).await }
     });
     let count = count.enter_clicks(&make);
     let source = part("a")
@@ -398,7 +416,7 @@ fn limits(kind: Kind) -> String {
     words::with("passwords_count_hint", &[&least.to_string(), &most.to_string()])
 }
 
-fn make(kind: Kind, count: &Field, shown: &Part) {
+async fn make(kind: Kind, count: &Field, shown: &Part) {
     let (least, _, most) = kind.counts();
     let Some(wanted) = count.value().parse().ok().filter(|wanted| (least..=most).contains(wanted))
     else {
@@ -409,9 +427,7 @@ fn make(kind: Kind, count: &Field, shown: &Part) {
         ));
     };
     count.forgive();
-    let read =
-        |json: String| serde_json::from_str::<Made>(&json).map_err(|error| error.to_string());
-    match generate(kind.as_str(), wanted).map_err(|error| browser::reason(&error)).and_then(read) {
+    match answer::<Made>(generate(kind.as_str(), wanted)).await {
         Ok(made) => shown.fill([new(&made)]),
         Err(reason) => {
             shown.fill([paragraph(&words::with("passwords_not_made", &[&reason])).class("note")])

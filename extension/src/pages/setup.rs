@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use doorlight::address::{Address, InvalidAddress};
 use doorlight::verdict::report::Report;
+use doorlight_guard::settings::Settings;
 
 use crate::protocol::{Overview, Request, SelfTest, SelfTestStep, Status, Watch};
 use doorlight_guard::light::Light;
@@ -307,11 +308,21 @@ fn show_offer(address: &Address, offered: &Watch) {
         part("li").child(part("strong").text(&key("_name"))).then(" ").then(&key("_hint"))
     };
     let sources: Vec<_> = consent::on_offer(offered).collect();
-    let learns = part("ul").class("learns").children(sources.iter().copied().map(item));
+    // The shipped list of logs may be months old, and then their number is not judged.
+    let publisher = part("li")
+        .child(part("strong").text(&words::word("setup_list_name")))
+        .then(" ")
+        .then(&words::word("renewal_hint"));
+    let learns = part("ul")
+        .class("learns")
+        .children(sources.iter().copied().map(item).chain(core::iter::once(publisher)));
     let (agreed, needs) = (address.clone(), offered.needs.clone());
     let agree = button(&words::word("setup_watch_button"), Look::First, move || {
-        let (given, address, sources) =
-            (consent::ask_browser(&sources, &needs), agreed.clone(), sources.clone());
+        let (given, address, sources) = (
+            consent::ask_browser(&sources, &needs, &needs.log_list),
+            agreed.clone(),
+            sources.clone(),
+        );
         async move {
             if let Some(refusal) = watch::refused(given.await) {
                 return said::say(&refusal);
@@ -321,7 +332,10 @@ fn show_offer(address: &Address, offered: &Watch) {
                 Ok(Overview { trouble: Some(trouble), .. }) => {
                     said::say(&trouble_in_words(&trouble))
                 }
-                Ok(_) => {
+                Ok(Overview { settings, .. }) => {
+                    // Where it cannot be stored, the options show the list as it is.
+                    let settings = Settings { renews_log_list: true, ..settings };
+                    let _ = ask::<Overview>(&Request::Change { settings }).await;
                     // The first look goes on by itself; nobody has to wait for it here.
                     wasm_bindgen_futures::spawn_local({
                         let address = address.clone();

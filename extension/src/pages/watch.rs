@@ -79,7 +79,7 @@ fn switch(address: &Address, watch: &Watch, source: Source, after: After<'_>) ->
     // The click and not the change after it: there the browser lets permissions be asked for.
     let input = input.on("click", move |_| {
         let is_on = handle.is_checked();
-        let given = is_on.then(|| consent::ask_browser(&[source], &needs));
+        let given = is_on.then(|| consent::ask_browser(&[source], &needs, &[]));
         let (handle, address, then) = (handle.clone(), address.clone(), then.clone());
         wasm_bindgen_futures::spawn_local(async move {
             if let Some(given) = given
