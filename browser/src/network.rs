@@ -80,6 +80,28 @@ pub async fn body(response: &Response, max_bytes: usize) -> Result<Vec<u8>, Body
     }
 }
 
+/// The status that answers to a `GET` without credentials; 300 for a redirect, which is not followed
+/// and of which browsers tell no more. `None` where nobody answers in time, or the browser may not
+/// tell.
+pub async fn status(url: &str, time_limit: Duration) -> Option<u16> {
+    let init = Object::new();
+    let limit = u32::try_from(time_limit.as_millis()).unwrap_or(u32::MAX);
+    for (name, value) in [
+        ("credentials", "omit".into()),
+        ("cache", "no-store".into()),
+        ("redirect", "manual".into()),
+        ("referrerPolicy", "no-referrer".into()),
+        ("signal", abort_after(limit)),
+    ] {
+        // Setting a member of a fresh object does not fail.
+        let _ = Reflect::set(&init, &name.into(), &value);
+    }
+    let response = JsFuture::from(global_fetch(url, &init).ok()?).await.ok()?;
+    let is_redirect = member(&response, "type") == "opaqueredirect";
+    let response: Response = response.unchecked_into();
+    if is_redirect { Some(300) } else { Some(response.status()) }
+}
+
 /// Asks once.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ use doorlight::home_assistant::conversation::{
     Conversation, ConversationError, HomeReport, Step, Token,
 };
 use doorlight::home_assistant::local::LocalAddress;
+use doorlight::home_assistant::unreached::Unreached;
 use doorlight::home_assistant::version::Version;
 use doorlight::site::Heard;
 use doorlight::text::printable;
@@ -53,6 +54,9 @@ const RENEWED: Duration = Duration::from_secs(2 * 60 * 60);
 const PAUSE: Duration = Duration::from_secs(20);
 /// How often it is asked in the background.
 const PERIOD: Duration = Duration::from_secs(3600);
+
+/// Nobody answers, and nothing tells why.
+const UNREACHABLE: &str = "home-unreachable";
 
 /// A version with what judges it: what the owner lets pass is what was shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -97,7 +101,9 @@ struct Start {
 
 /// Why nothing was heard from a home.
 enum Unheard {
-    /// Nobody answered, or not to the end.
+    /// The line ended, or there was none.
+    Ended,
+    /// Nothing was said for too long.
     Silent,
     /// What answers does not talk as a home does, or refused the token.
     Failed(ConversationError),
@@ -329,10 +335,10 @@ impl<P: Ports> Homes<P> {
         conversation: &mut Conversation,
     ) -> Result<HomeReport, Unheard> {
         let ports = self.store.ports();
-        let mut line = ports.open(&start.place.websocket_url()).ok_or(Unheard::Silent)?;
+        let mut line = ports.open(&start.place.websocket_url()).ok_or(Unheard::Ended)?;
         let talking = async {
             loop {
-                let text = ports.hear(&mut line).await.ok_or(Unheard::Silent)?;
+                let text = ports.hear(&mut line).await.ok_or(Unheard::Ended)?;
                 let step = conversation.hear(&text).map_err(Unheard::Failed)?;
                 let is_outdated = || self.is_outdated(address, start.generation);
                 if is_outdated() {
@@ -350,7 +356,7 @@ impl<P: Ports> Homes<P> {
                                 return Err(Unheard::Outdated);
                             }
                         }
-                        ports.say(&mut line, text).await.ok_or(Unheard::Silent)?;
+                        ports.say(&mut line, text).await.ok_or(Unheard::Ended)?;
                     }
                     Step::Done(report) => return Ok(*report),
                 }
@@ -359,6 +365,19 @@ impl<P: Ports> Homes<P> {
         match select(core::pin::pin!(talking), core::pin::pin!(ports.sleep(LIMIT))).await {
             Either::Left((result, _)) => result,
             Either::Right(_) => Err(Unheard::Silent),
+        }
+    }
+
+    /// Why the line ended, as far as a plain question tells. It carries no token, and is no question
+    /// to the WebSocket: a home answers that with 400, too.
+    async fn in_the_way(&self, place: &LocalAddress) -> &'static str {
+        let url = format!("{}/manifest.json", place.origin());
+        let status = self.store.ports().status(&url).await;
+        match status.map(|status| Unreached::by_status(status, None)) {
+            Some(
+                why @ (Unreached::Banned | Unreached::ProxyNotTrusted | Unreached::SendsOn(_)),
+            ) => why.evidence().code.as_str(),
+            _ => UNREACHABLE,
         }
     }
 
@@ -399,9 +418,13 @@ impl<P: Ports> Homes<P> {
                     .await;
                 return;
             }
-            Err(Unheard::Silent) => {
+            Err(unheard @ (Unheard::Ended | Unheard::Silent)) => {
+                let code = match unheard {
+                    Unheard::Ended => self.in_the_way(&start.place).await,
+                    _ => UNREACHABLE,
+                };
                 // What it said before stands: away from home this is how it always ends.
-                let silent = trouble("home-unreachable", &start.place);
+                let silent = trouble(code, &start.place);
                 store.change_home(address, |home| tried(home, Some(silent))).await;
                 return;
             }

@@ -151,6 +151,10 @@ pub trait HomeLine {
 
     /// Sends a text; `None` where the line ended.
     async fn say(&self, line: &mut Self::Line, text: String) -> Option<()>;
+
+    /// The status of HTTP that answers to a plain question at `url`, 300 for any redirect: a browser
+    /// tells nothing of why a line did not come about. `None` where nobody answers within seconds.
+    async fn status(&self, url: &str) -> Option<u16>;
 }
 
 /// What the user is told outside any page.

@@ -61,6 +61,19 @@ fn a_home_is_set_asked_and_forgotten() {
         engine.ask_home_and_decide(&one, Occasion::ByHand).await;
         assert_eq!(home().trouble.unwrap().code, "home-unreachable");
         assert!(home().check_up.is_some());
+        // What answers in its place tells why.
+        for (status, code) in [
+            (403, "home-bans"),
+            (400, "home-distrusts-proxy"),
+            (300, "home-sends-on"),
+            (200, "home-unreachable"),
+            (502, "home-unreachable"),
+        ] {
+            world.borrow_mut().answers_with = Some(status);
+            engine.ask_home_and_decide(&one, Occasion::ByHand).await;
+            assert_eq!(home().trouble.unwrap().code, code);
+            assert!(home().check_up.is_some());
+        }
         // Without the token it is known by its place alone.
         engine.set_home(&one, LOCAL, Some(""), false).await.unwrap();
         assert!(world.borrow().stored_pins().site(&one).unwrap().home_account.is_none());

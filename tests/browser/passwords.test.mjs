@@ -146,20 +146,22 @@ for (const kind of KINDS) {
 
         test("the worker has nothing to send with, and no other may be", async () => {
             const refused = await page.evaluate(async () => {
-                const foreign = ["data:text/javascript,0", URL.createObjectURL(new Blob(["0"])), "https://example.org/x.js"].map((url) => {
+                const foreign = ["data:text/javascript,postMessage(0)", "https://example.org/x.js"].map((url) => {
                     return new Promise((done) => {
                         try {
                             const other = new Worker(url);
-                            other.onerror = () => done(true);
-                            setTimeout(() => done(false), 1000);
+                            other.onmessage = () => done(`${url} runs`);
+                            // Not every browser says that it refuses one.
+                            other.onerror = () => done("refused");
+                            setTimeout(() => done("refused"), 2000);
                         } catch {
-                            done(true);
+                            done("refused");
                         }
                     });
                 });
-                return (await Promise.all(foreign)).every(Boolean);
+                return Promise.all(foreign);
             });
-            assert.ok(refused);
+            assert.deepEqual(refused, ["refused", "refused"]);
             await rated("hey<123", "Fair");
             // Firefox's driver does not reach into a worker.
             if (kind !== "chromium") return;
@@ -305,8 +307,8 @@ for (const kind of KINDS) {
             };
             const here = await asked("passwords.html");
             assert.ok(here.hasModule);
-            // By its worker alone.
-            assert.deepEqual(here.names.filter((name) => name.startsWith(MODULE)), []);
+            // By its worker, which asks for it as soon as it is there.
+            if (kind === "chromium") assert.deepEqual(here.names.filter((name) => name.startsWith(MODULE)).sort(), [`${MODULE}.js`, `${MODULE}_bg.wasm`]);
             for (const path of ["options.html", "setup.html", "popup.html", "gate.html#http://plain.example/"]) {
                 const { names, hasModule } = await asked(path);
                 assert.ok(!hasModule, path);

@@ -154,6 +154,10 @@ impl HomeLine for Effects {
     async fn say(&self, line: &mut WebSocket, text: String) -> Option<()> {
         line.send(Message::Text(text)).await.ok()
     }
+
+    async fn status(&self, url: &str) -> Option<u16> {
+        doorlight_browser::network::status(url, core::time::Duration::from_secs(3)).await
+    }
 }
 
 impl Downloads for Effects {

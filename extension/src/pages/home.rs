@@ -101,7 +101,10 @@ fn show_status(address: &Address, status: &Status) {
 /// When the home was asked, and when it answered.
 fn when(home: &HomeStatus) -> String {
     let place = home.local.as_deref().unwrap_or_default();
-    let is_silent = home.trouble.as_ref().is_some_and(|trouble| trouble.code == "home-unreachable");
+    const SILENT: [&str; 4] =
+        ["home-unreachable", "home-bans", "home-distrusts-proxy", "home-sends-on"];
+    let is_silent =
+        home.trouble.as_ref().is_some_and(|trouble| SILENT.contains(&trouble.code.as_str()));
     match (home.answered, home.tried) {
         (Some(answered), Some(tried)) if answered < tried && !is_silent => {
             words::with("home_last_word", &[place, &clock::ago(answered)])

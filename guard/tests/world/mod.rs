@@ -131,6 +131,8 @@ pub struct World {
     /// True: whoever answers asks for a client certificate.
     pub asks_for_certificate: bool,
     pub at_home: AtHome,
+    /// What answers to a plain question at the home's place.
+    pub answers_with: Option<u16>,
     /// The ID of each notification, as often as it was shown.
     pub told: Vec<String>,
     /// How often the token was sent.
@@ -190,6 +192,7 @@ impl World {
             presents: BTreeMap::from([(one, "good"), (two, "good")]),
             asks_for_certificate: false,
             at_home: AtHome::Nobody,
+            answers_with: None,
             told: Vec::new(),
             sent: 0,
             issuance: None,
@@ -690,6 +693,10 @@ impl HomeLine for Ports {
     fn open(&self, _: &str) -> Option<Line> {
         let greeting = json!({"type": "auth_required", "ha_version": "2026.11.1"}).to_string();
         (self.0.world.borrow().at_home != AtHome::Nobody).then(|| Line { replies: vec![greeting] })
+    }
+
+    async fn status(&self, _: &str) -> Option<u16> {
+        self.0.effect("status".into(), |world| world.answers_with).await
     }
 
     async fn hear(&self, line: &mut Line) -> Option<String> {
