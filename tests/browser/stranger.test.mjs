@@ -2,6 +2,7 @@
 // that is lost, a session that ends. Against the lab's double of Home Assistant.
 import { after, before, beforeEach, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { startLab } from "./lab.mjs";
 import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
@@ -148,6 +149,43 @@ for (const kind of KINDS) {
             const page = await own.page(`home.html#${lab.address}`);
             await until(() => page.evaluate(() => document.querySelector("[role=alert]")?.innerText.includes("its token is gone")));
             await page.close();
+        });
+
+        test("what keeps the browser from the home is named, and gets no token", async () => {
+            let [status, headers] = [403, {}];
+            const asked = [];
+            const server = createServer((request, response) => {
+                asked.push([request.method, request.url, request.headers]);
+                response.writeHead(status, headers).end();
+            });
+            server.on("upgrade", (request, socket) => {
+                asked.push([request.method, request.url, request.headers]);
+                socket.end(`HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\n\r\n`);
+            });
+            await new Promise((done) => server.listen(0, "127.0.0.1", done));
+            const place = `http://127.0.0.1:${server.address().port}`;
+            try {
+                for (const [answer, more, code, words] of [
+                    [403, {}, "home-bans", "ip_bans.yaml"],
+                    [400, {}, "home-distrusts-proxy", "trusted_proxies"],
+                    [302, { location: "https://home.example/" }, "home-sends-on", "sends on to another address"],
+                    [200, {}, "home-unreachable", "did not answer"],
+                ]) {
+                    [status, headers] = [answer, more];
+                    assert.equal((await set({ local: place })).home.trouble.code, code, String(answer));
+                    const page = await own.page(`home.html#${lab.address}`);
+                    await until(() => page.evaluate((words) => document.body.innerText.includes(words), words), { why: words });
+                    await page.close();
+                }
+                assert.ok(asked.some(([, url]) => url === "/manifest.json"));
+                for (const [, url, { authorization, cookie }] of asked) {
+                    assert.deepEqual([authorization, cookie, url.includes(lab.home_assistant_token)], [undefined, undefined, false]);
+                }
+            } finally {
+                server.close();
+                server.closeAllConnections();
+                await set();
+            }
         });
 
         test("a home that was named while nobody answered is met by its owner's click, and not wherever the browser is next", async () => {

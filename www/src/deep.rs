@@ -11,6 +11,7 @@ use base64ct::{Base64, Encoding};
 use doorlight::address::Address;
 use doorlight::ct::publication;
 use doorlight::issuances::monitor::id::Monitor;
+use doorlight::issuances::monitor::query::Query;
 use doorlight::issuances::monitor::{Sources, look_up};
 use doorlight::issuances::timeline::Timeline;
 use doorlight::issuances::watch::{Looks, WatchRecord};
