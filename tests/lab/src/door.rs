@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 /// What a connection gets to see.
 #[derive(Clone)]
@@ -41,10 +42,15 @@ pub enum Line {
 pub type Answer = dyn Fn(Line, &str) + Send + Sync;
 
 /// A port and the connections that came in by it.
+///
+/// The port is its own as long as it lives, also while it refuses connections: a socket holds it
+/// that does not listen. Otherwise it would be free for the servers of other tests.
 pub struct Door {
     address: SocketAddr,
     shared: Arc<Shared>,
     open: Mutex<Option<Open>>,
+    /// What holds the port while it is down.
+    held: Mutex<Option<Socket>>,
 }
 
 struct Shared {
@@ -73,7 +79,7 @@ impl Door {
         let state = Mutex::new(State { presented, hangs: false, next: 0, live: HashMap::new() });
         let shared = Arc::new(Shared { counts: Counts::default(), state, answer });
         let open = Mutex::new(Some(accept(listener, &shared)));
-        Self { address, shared, open }
+        Self { address, shared, open, held: Mutex::default() }
     }
 
     /// How many came.
@@ -112,6 +118,7 @@ impl Door {
             // Wakes the accept.
             let _ = TcpStream::connect(self.address);
             let _ = open.thread.join();
+            *self.lock_held() = hold(self.address).ok();
         }
         self.close_live();
     }
@@ -120,9 +127,18 @@ impl Door {
     pub fn up(&self) -> std::io::Result<()> {
         let mut open = self.lock_open();
         if open.is_none() {
-            *open = Some(accept(TcpListener::bind(self.address)?, &self.shared));
+            let held = self.lock_held().take();
+            let socket = held.map_or_else(|| hold(self.address), Ok)?;
+            // The connections of before may not have gone yet.
+            socket.set_reuse_address(true)?;
+            socket.listen(128)?;
+            *open = Some(accept(socket.into(), &self.shared));
         }
         Ok(())
+    }
+
+    fn lock_held(&self) -> MutexGuard<'_, Option<Socket>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_open(&self) -> MutexGuard<'_, Option<Open>> {
@@ -183,6 +199,16 @@ impl State {
     }
 }
 
+/// Takes a port without listening there.
+fn hold(address: SocketAddr) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    // From here on: another may come to a port that is not listened on if both allow it.
+    socket.set_reuse_address(false)?;
+    Ok(socket)
+}
+
 fn accept(listener: TcpListener, shared: &Arc<Shared>) -> Open {
     let stop = Arc::new(AtomicBool::new(false));
     let thread = std::thread::spawn({
@@ -206,4 +232,35 @@ fn accept(listener: TcpListener, shared: &Arc<Shared>) -> Open {
 fn swallow(mut stream: TcpStream) -> std::io::Result<()> {
     while stream.read(&mut [0; 4096])? > 0 {}
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_port_that_is_down_is_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let presented = Presented { name: String::new(), tls: None };
+        let answer = |line, _: &str| {
+            if let Line::Plain(mut stream) = line {
+                let _ = stream.write_all(b"here");
+            }
+        };
+        let door = Door::new(listener, presented, Box::new(answer));
+        let call = || -> std::io::Result<String> {
+            let mut said = String::new();
+            TcpStream::connect(address)?.read_to_string(&mut said)?;
+            Ok(said)
+        };
+        for _ in 0..50 {
+            assert_eq!(call().unwrap(), "here");
+            door.down();
+            assert_eq!(call().unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+            assert!(TcpListener::bind(address).is_err(), "somebody else took it");
+            door.up().unwrap();
+        }
+    }
 }
