@@ -1,4 +1,4 @@
-// A real Home Assistant on loopback: `tests/home/install` has put it there. Everything is done as its own frontend does it, over its API.
+// A real Home Assistant on loopback: `tests/home/install` has put it there, and DOORLIGHT_HOME_ASSISTANT is what it printed. Everything is done as its own frontend does it, over its API.
 import { spawn } from "node:child_process";
 import { createHmac, randomBytes, X509Certificate } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { sleep, until } from "./browser.mjs";
 import { removeFolder } from "./machine.mjs";
 
 const HOME = fileURLToPath(new URL("../home/", import.meta.url));
-const HASS = process.env.DOORLIGHT_HOME_ASSISTANT ?? fileURLToPath(new URL("../../target/home-assistant/venv/bin/hass", import.meta.url));
+const HASS = process.env.DOORLIGHT_HOME_ASSISTANT;
 
 /** What Home Assistant writes to its log for every login that failed (`components/http/ban.py`). */
 const FAILED_LOGIN = "Login attempt or request with invalid authentication from";
@@ -169,6 +169,14 @@ export class Connection {
     }
 }
 
+/** The version that a home says it is, to everybody. */
+export async function versionOf(url) {
+    const connection = await Connection.open(url);
+    const { ha_version } = JSON.parse(await connection.next());
+    connection.close();
+    return ha_version;
+}
+
 export class HomeAssistant {
     folder = mkdtempSync(join(tmpdir(), "doorlight-home-"));
     /** `{id, name, username, password, token}`; `secret` too while two-factor authentication is on. */
@@ -178,7 +186,7 @@ export class HomeAssistant {
 
     /** Installed, started, with an owner. `hasCloud: false`: without the cloud's integration. */
     static async start({ hasCloud = true } = {}) {
-        if (!existsSync(HASS)) throw new Error("no Home Assistant: run tests/home/install");
+        if (!HASS || !existsSync(HASS)) throw new Error("no Home Assistant: run tests/home/install, and name what it prints in DOORLIGHT_HOME_ASSISTANT");
         const home = new HomeAssistant();
         try {
             mkdirSync(join(home.folder, "custom_components"));

@@ -1,9 +1,8 @@
 // Asks a real Home Assistant and writes down its frames, as they are but for what differs each time: see `record`.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { Connection, HomeAssistant } from "../browser/home_assistant.mjs";
+import { Connection, HomeAssistant, versionOf } from "../browser/home_assistant.mjs";
 
-const FILE = new URL("recorded.json", import.meta.url);
 const HELD = {
     remote_domain: "a1b2c3d4.ui.nabu.test",
     remote_connected: true,
@@ -18,7 +17,10 @@ const HELD = {
 const NO_CERTIFICATE = { ...HELD, remote_connected: false, remote_certificate_status: "generating", remote_certificate: null };
 
 const home = await HomeAssistant.start();
-// What the double is to be told before (`cloud`, `user`), what is said as the first message (`auth`) and after it (`sent`), and the real answer to the last.
+const version = await versionOf(home.url);
+const file = new URL(`recorded/${version}.json`, import.meta.url);
+// What the double is to be told before (`cloud`, `user`), whom the connection is passed on for (`from`), what is said as the first message (`auth`) and after
+// it (`sent`), the real answer to the last, and whether the home counts a failed login.
 const exchanges = [];
 try {
     const user = await home.addUser();
@@ -30,13 +32,15 @@ try {
         name,
         is_owner: id === owner.id,
         is_admin: id === owner.id,
+        local_only: id !== owner.id,
         two_factor: Boolean(secret),
     });
 
+    let failed = 0;
     /** `auth`: what is said first; where it is the token, "token". `sent`: what is said after it, texts as they are. */
-    const exchange = async (name, { auth = null, sent = [], cloud = "logged-out", as = user } = {}) => {
+    const exchange = async (name, { auth = null, sent = [], cloud = "logged-out", as = user, from = null } = {}) => {
         if (cloud !== "absent") home.cloud(cloud === "logged-out" ? null : cloud);
-        const connection = await Connection.open(home.url);
+        const connection = await Connection.open(home.url, from ? { headers: { "x-forwarded-for": from } } : {});
         let answer = await connection.next();
         if (auth) {
             connection.send(auth === "token" ? { type: "auth", access_token: as.token } : auth);
@@ -50,14 +54,21 @@ try {
         const isRefused = JSON.parse(answer).type === "auth_invalid";
         const isClosed = isRefused ? await connection.next().catch(() => true) : connection.closed;
         connection.close();
-        exchanges.push({ name, cloud, user: described(as), auth, sent, answer: scrubbed(answer), is_closed: isClosed });
+        // A message of another form is no login.
+        const isFailedLogin = isRefused && (auth === "token" || auth.type === "auth");
+        if (isRefused) await home.expectFailedLogins((failed += Number(isFailedLogin)));
+        exchanges.push({ name, cloud, user: described(as), from, auth, sent, answer: scrubbed(answer), is_closed: isClosed, is_failed_login: isFailedLogin });
     };
 
     await exchange("auth_required");
     await exchange("auth_ok", { auth: "token" });
     await exchange("auth_invalid", { auth: { type: "auth", access_token: "wrong" } });
     await exchange("auth_invalid for a message of another form", { auth: { type: "cloud/status", id: 1 } });
-    await home.expectFailedLogins(1);
+
+    // The tests' configuration trusts who passes connections on from loopback.
+    await exchange("a token for the local network only, from there", { auth: "token", from: "192.168.1.7" });
+    await exchange("a token for the local network only, from the internet", { auth: "token", from: "203.0.113.7" });
+    await exchange("another token, from the internet", { auth: "token", as: owner, from: "203.0.113.7" });
 
     const status = [{ id: 1, type: "cloud/status" }];
     await exchange("cloud/status, logged out", { auth: "token", sent: status });
@@ -86,7 +97,7 @@ try {
 
     const unauthorized = await fetch(`${home.url}/api/config`);
     const http = { path: "/api/config", status: unauthorized.status, body: await unauthorized.text() };
-    await home.expectFailedLogins(2);
+    await home.expectFailedLogins(++failed);
 
     await home.down();
     await home.up({ hasCloud: false });
@@ -96,11 +107,11 @@ try {
     const text = JSON.stringify({ exchanges, http }, null, 4) + "\n";
     for (const secret of [user.token, owner.token, user.id, owner.id, user.password, owner.password]) assert.ok(!text.includes(secret));
     if (process.argv[2] === "--check") {
-        assert.equal(text, readFileSync(FILE, "utf8"), "what the real one answers is not what was written down");
-        console.log(`${exchanges.length} answers are as they were written down`);
+        assert.equal(text, readFileSync(file, "utf8"), `what Home Assistant ${version} answers is not what was written down`);
+        console.log(`${exchanges.length} answers of Home Assistant ${version} are as they were written down`);
     } else {
-        writeFileSync(FILE, text);
-        console.log(`${exchanges.length} answers written down`);
+        writeFileSync(file, text);
+        console.log(`${exchanges.length} answers of Home Assistant ${version} written down`);
     }
 } finally {
     await home.stop();

@@ -26,7 +26,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +48,7 @@ use crate::port;
 use crate::scenario::{HOST, Lab, Scenario};
 use crate::server::{signing_key, tls_config};
 use crate::static_ct::hex;
+use crate::upstream::Upstream;
 use crate::world::World;
 
 /// Another site's host.
@@ -90,8 +91,9 @@ enum Command {
     /// Sends who asks for a path of the home somewhere else.
     Redirect { path: String, to: String },
     /// Lets a real server answer behind the home's TLS, whatever certificate that presents; without
-    /// an address the lab's own pages again.
-    Upstream { address: Option<SocketAddr> },
+    /// an address the lab's own pages again. `from` is whom it is told that requests come from;
+    /// without it, somebody on the internet.
+    Upstream { address: Option<SocketAddr>, from: Option<IpAddr> },
     /// What the double of Home Assistant is and says. Answers with what it has counted, also where
     /// nothing is to change.
     HomeAssistant(Told),
@@ -306,7 +308,9 @@ impl Control {
             Command::Unhang => self.home.hang(false),
             Command::Slow { ms } => self.mood.set_delay(Duration::from_millis(ms)),
             Command::Redirect { path, to } => self.mood.redirect(path, to),
-            Command::Upstream { address } => self.mood.set_upstream(address),
+            Command::Upstream { address, from } => {
+                self.mood.set_upstream(address.map(|address| Upstream::new(address, from)));
+            }
             Command::HomeAssistant(told) => return self.tell_home_assistant(told),
             Command::Log { name, mode } => self.world.set_log(&name, &mode)?,
             Command::Merge { name } => {

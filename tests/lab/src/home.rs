@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use tungstenite::Message;
 use crate::door::Line;
 use crate::http::{Request, Response, next_request};
 use crate::journal::{Entry, Journal};
-use crate::{pages, upstream, websocket};
+use crate::upstream::{self, Upstream};
+use crate::{pages, websocket};
 
 /// The kinds of server.
 pub enum Site {
@@ -35,7 +36,7 @@ pub enum Site {
 pub struct Mood {
     delay: Mutex<Duration>,
     redirects: Mutex<HashMap<String, String>>,
-    upstream: Mutex<Option<SocketAddr>>,
+    upstream: Mutex<Option<Upstream>>,
 }
 
 /// One server.
@@ -72,11 +73,11 @@ impl Mood {
     }
 
     /// Lets a real server answer for the home, or the lab's own pages again.
-    pub fn set_upstream(&self, address: Option<SocketAddr>) {
-        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = address;
+    pub fn set_upstream(&self, upstream: Option<Upstream>) {
+        *self.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
     }
 
-    fn upstream(&self) -> Option<SocketAddr> {
+    fn upstream(&self) -> Option<Upstream> {
         *self.upstream.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,12 +1,12 @@
 //! A double of Home Assistant on the local network, as far as Doorlight talks to it: plain HTTP,
 //! and the WebSocket at `/api/websocket`.
 //!
-//! What a real one of version 2025.4.4 answers is in `tests/home/recorded.json`;
-//! `tests/lab/tests/home_assistant.rs` holds the double to it.
+//! What real ones answer is in `tests/home/recorded`, a file for each version;
+//! `tests/lab/tests/home_assistant.rs` holds the double to them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ struct State {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Told {
-    /// The version that it says it is.
+    /// The version that it says it is, and answers as.
     pub version: Option<String>,
     /// The tokens that it takes, each with its user.
     pub tokens: Option<BTreeMap<String, User>>,
@@ -103,8 +103,18 @@ pub struct User {
     name: String,
     is_owner: bool,
     is_admin: bool,
+    /// May log in from the local network only.
+    local_only: bool,
     /// None where the home has no module for it.
     two_factor: Option<bool>,
+}
+
+/// What is different between the versions of which the answers were recorded, the older first. A
+/// version in between is taken for the older: when each of its answers changed is not known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Form {
+    Of2025_4,
+    Of2026_11,
 }
 
 /// What the home knows of its cloud.
@@ -167,8 +177,33 @@ impl Default for User {
             name: "Doorlight".into(),
             is_owner: false,
             is_admin: false,
+            local_only: true,
             two_factor: Some(false),
         }
+    }
+}
+
+impl Form {
+    /// Whatever is no version is taken for an old one.
+    fn of(version: &str) -> Self {
+        let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+        match (numbers.next(), numbers.next()) {
+            (Some(year), Some(month)) if (year, month) >= (2026, 11) => Self::Of2026_11,
+            _ => Self::Of2025_4,
+        }
+    }
+
+    /// What is said to somebody on the internet whose account is for the local network only. The
+    /// older form asks nobody where a WebSocket comes from.
+    fn refuses(self, user: &User, from: Option<IpAddr>) -> Option<&'static str> {
+        let is_far = from.is_some_and(|from| match from {
+            IpAddr::V4(from) => !(from.is_loopback() || from.is_private() || from.is_link_local()),
+            IpAddr::V6(from) => {
+                !(from.is_loopback() || from.is_unique_local() || from.is_unicast_link_local())
+            }
+        });
+        (self >= Self::Of2026_11 && user.local_only && is_far)
+            .then_some("User cannot authenticate remotely")
     }
 }
 
@@ -278,7 +313,9 @@ impl HomeAssistant {
                 stream.set_read_timeout(Some(PATIENCE))?;
                 let mut socket =
                     websocket::accept(stream, &request, buffer).map_err(io::Error::other)?;
-                let ended = self.talk(&mut socket, n);
+                // Who passes a request on for somebody is believed, as by the real one of the tests.
+                let from = request.header("x-forwarded-for").parse().ok();
+                let ended = self.talk(&mut socket, n, from);
                 let _ = socket.close(None).and_then(|()| socket.flush());
                 return ended.map_err(io::Error::other);
             }
@@ -309,7 +346,12 @@ impl HomeAssistant {
     }
 
     /// Asks for the token, and then answers commands.
-    fn talk(&self, socket: &mut WebSocket<TcpStream>, n: u64) -> tungstenite::Result<()> {
+    fn talk(
+        &self,
+        socket: &mut WebSocket<TcpStream>,
+        n: u64,
+        from: Option<IpAddr>,
+    ) -> tungstenite::Result<()> {
         let version = self.lock().version.clone();
         self.send(
             socket,
@@ -318,19 +360,21 @@ impl HomeAssistant {
             json!({"type": "auth_required", "ha_version": version}),
         )?;
         let Some(token) = self.token(socket, n)? else { return Ok(()) };
-        let is_known = {
+        let refusal = {
             let mut state = self.lock();
-            let is_known = state.users.contains_key(&token);
-            if is_known {
+            let refusal = match state.users.get(&token) {
+                Some(user) => Form::of(&state.version).refuses(user, from),
+                None => Some("Invalid access token or password"),
+            };
+            if refusal.is_none() {
                 state.logins += 1;
                 state.in_a_row = 0;
             } else {
                 state.fail_a_login();
             }
-            is_known
+            refusal
         };
-        if !is_known {
-            let message = "Invalid access token or password";
+        if let Some(message) = refusal {
             return self.send(socket, REFUSAL, 0, json!({"type": REFUSAL, "message": message}));
         }
         self.send(socket, "auth_ok", 0, json!({"type": "auth_ok", "ha_version": version}))?;
@@ -436,8 +480,11 @@ impl State {
         if kind == "ping" {
             return (kind, json!({"id": id, "type": "pong"}));
         }
-        let result =
-            if kind == "cloud/status" { self.cloud.status() } else { self.current_user(token) };
+        let result = if kind == "cloud/status" {
+            self.cloud.status(Form::of(&self.version))
+        } else {
+            self.current_user(token)
+        };
         (kind, json!({"id": id, "type": "result", "success": true, "result": result}))
     }
 
@@ -458,9 +505,9 @@ impl State {
 
 impl Cloud {
     /// The result of `cloud/status`.
-    fn status(&self) -> Value {
-        match self {
-            Self::Absent => Value::Null,
+    fn status(&self, form: Form) -> Value {
+        let mut status = match self {
+            Self::Absent => return Value::Null,
             Self::LoggedOut => {
                 json!({"logged_in": false, "cloud": "disconnected", "http_use_ssl": false})
             }
@@ -471,7 +518,17 @@ impl Cloud {
                 }
                 status
             }
+        };
+        if form >= Form::Of2026_11 {
+            status["auto_login"] = Value::Null;
+            if matches!(self, Self::LoggedIn(_)) {
+                status["onboarding_completed"] = json!(false);
+                status["onboarding_postponed"] = json!(false);
+                status["prefs"]["onboarded_items"] = json!([]);
+                status["prefs"]["onboarding_postponed_until"] = Value::Null;
+            }
         }
+        status
     }
 }
 

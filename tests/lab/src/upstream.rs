@@ -2,14 +2,29 @@
 //! the home itself, and whoever stands between.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::http::Request;
 
-/// Who asks, for the server: somebody on the internet (RFC 5737). Loopback would be taken for the
-/// local network.
-const REMOTE: &str = "203.0.113.7";
+/// Somebody on the internet (RFC 5737). Loopback would be taken for the local network.
+const REMOTE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
+
+/// A real server, and whom it is told that requests come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Upstream {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Who asks.
+    pub from: IpAddr,
+}
+
+impl Upstream {
+    /// Without `from`, somebody on the internet asks.
+    pub fn new(address: SocketAddr, from: Option<IpAddr>) -> Self {
+        Self { address, from: from.unwrap_or(REMOTE) }
+    }
+}
 
 /// How long one side of a WebSocket is listened to before it is the other's turn.
 const TURN: Duration = Duration::from_millis(2);
@@ -24,12 +39,12 @@ pub fn pass_on(
     socket: &TcpStream,
     request: &Request,
     buffer: &[u8],
-    upstream: SocketAddr,
+    upstream: Upstream,
     heard: impl Fn(usize),
 ) -> io::Result<bool> {
-    let mut server = TcpStream::connect(upstream)?;
+    let mut server = TcpStream::connect(upstream.address)?;
     server.set_nodelay(true)?;
-    server.write_all(&head(request)?)?;
+    server.write_all(&head(request, upstream.from)?)?;
     server.write_all(&request.body)?;
     if request.wants_websocket() {
         server.write_all(buffer)?;
@@ -88,7 +103,7 @@ fn hand_back(
 
 /// The request as the server gets it: it is told who asks, and to end the connection after its
 /// answer.
-fn head(request: &Request) -> io::Result<Vec<u8>> {
+fn head(request: &Request, from: IpAddr) -> io::Result<Vec<u8>> {
     let length = request.header("content-length").parse().unwrap_or(0);
     if request.body.len() != length {
         return Err(io::Error::other("more body than the lab keeps, or less than was announced"));
@@ -101,7 +116,7 @@ fn head(request: &Request) -> io::Result<Vec<u8>> {
     }
     let connection = if request.wants_websocket() { "Upgrade" } else { "close" };
     head += &format!(
-        "connection: {connection}\r\nx-forwarded-for: {REMOTE}\r\nx-forwarded-proto: https\r\n\r\n"
+        "connection: {connection}\r\nx-forwarded-for: {from}\r\nx-forwarded-proto: https\r\n\r\n"
     );
     Ok(head.into_bytes())
 }
