@@ -148,6 +148,21 @@ fn critical_policies_are_not_judged_and_no_danger() {
     assert_eq!(changed(unknown), Code::PathUnknownExtension);
 }
 
+/// As `openssl x509 -not_before 600101000000Z` makes them.
+#[test]
+fn a_date_before_1970_is_read_not_judged_and_no_danger() {
+    let early =
+        |params: &mut CertificateParams| params.not_before = rcgen::date_time_ymd(1960, 1, 1);
+    assert_eq!(changed(|_, server| early(server)), Code::PathEarlyDate);
+    assert_eq!(changed(|authority, _| early(authority)), Code::PathEarlyDate);
+    let of_1970 = |_: &mut CertificateParams, server: &mut CertificateParams| {
+        server.not_before = rcgen::date_time_ymd(1970, 1, 1);
+    };
+    assert_eq!(changed(of_1970), Code::PathAddedRoot);
+    let early = Code::all().find(|entry| entry.code == Code::PathEarlyDate).unwrap();
+    assert_eq!(early.outcome, Outcome::NotChecked);
+}
+
 #[test]
 fn the_good_one_is_found_behind_any_number_of_namesakes() {
     let [root_key, authority_key, server_key] = [key(), key(), key()];

@@ -441,6 +441,10 @@ codes! {
         message "A certificate in the chain insists on policies that cannot be checked here."
         meaning "Its certificatePolicies are marked critical, and the library that judges paths does not read them. No public authority marks them so."
         action "Let your authority issue without the mark, if it is your own."
+    PathEarlyDate "path-early-date" Path NotChecked
+        message "A certificate in the chain has a date before 1970, which cannot be checked here."
+        meaning "The library that judges paths knows no time before that. It is shown as the beginning of 1970. No public authority issues so."
+        action "Issue it anew with a true date, if it is your own."
     PathUnknownExtension "path-unknown-extension" Path Fail
         message "A certificate in the chain has a critical part that nobody here understands."
         meaning "The standard says: what is critical and unknown makes the certificate invalid."

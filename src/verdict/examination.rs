@@ -552,6 +552,7 @@ fn path_evidence(leaf: &Certificate, path: &Result<Path, PathError>) -> Evidence
         PathError::LeafIsCa => Code::PathLeafIsCa,
         PathError::IssuerIsNotCa => Code::PathIssuerNotCa,
         PathError::CriticalPolicies => Code::PathCriticalPolicies,
+        PathError::EarlyDate => Code::PathEarlyDate,
         PathError::UnknownCriticalExtension => Code::PathUnknownExtension,
         PathError::Precertificate => Code::PathPrecertificate,
         PathError::RootDistrusted => Code::PathRootDistrusted,

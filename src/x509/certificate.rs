@@ -5,11 +5,11 @@
 //! a path ([`crate::x509::chain`]), and rustls-webpki reads the same bytes again by its own parser.
 
 use const_oid::db::{rfc5280, rfc6962};
-use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
+use der::asn1::{AnyRef, BitStringRef, GeneralizedTime, OctetStringRef};
 use der::{Decode, Encode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
-use x509_cert::time::Validity;
+use x509_cert::time::Time;
 
 use crate::time::Timestamp;
 use crate::x509::fingerprint::{CertificateSha1, CertificateSha256, SpkiSha256};
@@ -112,6 +112,7 @@ pub struct Certificate {
     /// What the key is for; `None` where the certificate does not say.
     key_usage: Option<KeyUsage>,
     has_critical_policies: bool,
+    has_early_date: bool,
     is_precertificate: bool,
     sct_list: Option<Vec<u8>>,
 }
@@ -153,7 +154,9 @@ impl Certificate {
         serial.tag().assert_eq(Tag::Integer)?;
         sequence(reader.tlv_bytes()?)?; // the signature algorithm once more: webpki compares the two
         let issuer = sequence(reader.tlv_bytes()?)?;
-        let validity: Validity = reader.decode()?;
+        let mut validity = SliceReader::new(sequence(reader.tlv_bytes()?)?)?;
+        let [not_before, not_after] = [moment(&mut validity)?, moment(&mut validity)?];
+        validity.finish()?;
         let subject = sequence(reader.tlv_bytes()?)?;
         let spki = reader.tlv_bytes()?;
         sequence(spki)?;
@@ -178,8 +181,9 @@ impl Certificate {
             },
             subject: DistinguishedName::from_value(subject)?,
             issuer: DistinguishedName::from_value(issuer)?,
-            not_before: timestamp(validity.not_before),
-            not_after: timestamp(validity.not_after),
+            not_before: not_before.unwrap_or_else(|| Timestamp::from_secs(0)),
+            not_after: not_after.unwrap_or_else(|| Timestamp::from_secs(0)),
+            has_early_date: not_before.is_none() || not_after.is_none(),
             names: Vec::new(),
             issuer_urls: Vec::new(),
             is_ca: false,
@@ -280,7 +284,7 @@ impl Certificate {
         self.parts.serial.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The first moment at which it is valid.
+    /// The first moment at which it is valid; the beginning of 1970 for what is earlier.
     pub fn not_before(&self) -> Timestamp {
         self.not_before
     }
@@ -325,6 +329,11 @@ impl Certificate {
         self.key_usage.is_some_and(|usage| {
             !(usage.digital_signature() || usage.key_encipherment() || usage.key_agreement())
         })
+    }
+
+    /// True where a date of it is before 1970; the beginning of that year stands for it.
+    pub(crate) fn has_early_date(&self) -> bool {
+        self.has_early_date
     }
 
     /// True where certificatePolicies (RFC 5280 section 4.2.1.4) are critical.
@@ -451,8 +460,31 @@ fn wrap(tag: Tag, value: &[u8]) -> Result<Vec<u8>, der::Error> {
     Ok(out)
 }
 
-fn timestamp(time: x509_cert::time::Time) -> Timestamp {
-    Timestamp::from_secs(time.to_unix_duration().as_secs())
+/// A moment of a validity (RFC 5280, section 4.1.2.5); `None` before 1970, which UTCTime reaches
+/// back to 1950 and the reader of times does not.
+fn moment(reader: &mut SliceReader<'_>) -> Result<Option<Timestamp>, der::Error> {
+    let time = AnyRef::decode(reader)?;
+    let digits = time.value().strip_suffix(b"Z").unwrap_or_default();
+    let is_early = match (time.tag(), digits) {
+        (Tag::UtcTime, [b'5' | b'6', ..]) => digits.len() == 12,
+        (
+            Tag::GeneralizedTime,
+            [b'0', ..] | [b'1', b'0'..=b'8', ..] | [b'1', b'9', b'0'..=b'6', ..],
+        ) => digits.len() == 14,
+        _ => false,
+    };
+    if !is_early {
+        let time: Time = time.decode_as()?;
+        return Ok(Some(Timestamp::from_secs(time.to_unix_duration().as_secs())));
+    }
+    // The rest of it has to be one all the same: a century later it is read as any other.
+    let (start, rest) = digits.split_at(digits.len().saturating_sub(10));
+    let year = start.get(start.len().saturating_sub(2)..).unwrap_or_default();
+    let later = [b"20", year, rest, b"Z"].concat();
+    if later.get(4..8) != Some(b"0229".as_slice()) {
+        AnyRef::new(Tag::GeneralizedTime, &later)?.decode_as::<GeneralizedTime>()?;
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -481,6 +513,37 @@ mod tests {
         let parts = [VERSION_3, &serial, &algorithm, NAME, &validity, NAME, &spki, extensions];
         let tbs = wrap(tbs, &parts.concat()).unwrap();
         wrap(outer, &[&tbs, &algorithm, BITS].concat()).unwrap()
+    }
+
+    #[test]
+    fn moments_are_read_from_1950_on() {
+        let read = |tag, text: &str| {
+            moment(&mut SliceReader::new(&wrap(tag, text.as_bytes()).unwrap()).unwrap())
+        };
+        for text in ["500101000000Z", "600229120000Z", "691231235959Z"] {
+            assert_eq!(read(Tag::UtcTime, text), Ok(None), "{text}");
+        }
+        for text in ["19600229120000Z", "00010101000000Z", "18991231235959Z"] {
+            assert_eq!(read(Tag::GeneralizedTime, text), Ok(None), "{text}");
+        }
+        let secs = |secs| Ok(Some(Timestamp::from_secs(secs)));
+        assert_eq!(read(Tag::UtcTime, "700101000000Z"), secs(0));
+        assert_eq!(read(Tag::UtcTime, "491231235959Z"), secs(2_524_607_999));
+        assert_eq!(read(Tag::GeneralizedTime, "19700101000001Z"), secs(1));
+        for text in [
+            "601301000000Z",
+            "600132000000Z",
+            "6001010000Z",
+            "600101000000",
+            "60010100000xZ",
+            "600101000000+0100",
+            "600101250000Z",
+        ] {
+            assert!(read(Tag::UtcTime, text).is_err(), "{text}");
+        }
+        for text in ["19601301000000Z", "1960010100Z", "19600101000000.5Z"] {
+            assert!(read(Tag::GeneralizedTime, text).is_err(), "{text}");
+        }
     }
 
     /// Found by fuzzing: a TBSCertificate that was a SET was read, and given to the logs'

@@ -334,6 +334,9 @@ impl<'a> Plan<'a> {
                 PathError::CriticalPolicies
             }
             E::UnsupportedCriticalExtension => PathError::UnknownCriticalExtension,
+            E::BadDerTime if self.all(answers).any(Certificate::has_early_date) => {
+                PathError::EarlyDate
+            }
             E::MaximumNameConstraintComparisonsExceeded
             | E::MaximumPathBuildCallsExceeded
             | E::MaximumSignatureChecksExceeded => PathError::TooComplex,
@@ -459,6 +462,8 @@ pub(crate) enum PathError {
     WeakIssuerKey,
     /// Policies are critical, which webpki does not read.
     CriticalPolicies,
+    /// A date before 1970, which webpki does not read.
+    EarlyDate,
     /// A certificate between leaf and root has expired.
     IssuerExpired,
     /// A certificate between leaf and root is not valid yet.
