@@ -24,6 +24,7 @@ use doorlight::issuances::watch::WatchRecord;
 use doorlight::site::SiteRecord;
 use doorlight::text::printable;
 use doorlight::time::{DAY, Timestamp};
+use doorlight::verdict::Verdict;
 use doorlight::x509::certificate::Certificate;
 use doorlight::x509::chain::Chain;
 use doorlight::x509::fingerprint::CertificateSha256;
@@ -213,14 +214,24 @@ impl<P: Ports> Audits<P> {
             None
         } else {
             let network = store.ports().network(UNHURRIED.0, UNHURRIED.1);
-            let chain = store.with(|state| state.last_chain(address));
-            let query = Query::new(&address.host, chain.as_ref().map(Chain::leaf));
-            Some(look_up(&network, query.as_ref(), &sources.only(&due), watch.knows(&site)).await)
+            let chain = store.with(|state| {
+                let report = state.session.get(address).and_then(|known| known.report());
+                let is_doubted = report.is_none_or(|report| report.verdict == Verdict::Danger);
+                state.last_chain(address).filter(|_| !is_doubted)
+            });
+            let leaf = chain.as_ref().map(Chain::leaf);
+            let query = Query::new(&address.host, leaf, watch.asked.as_deref());
+            let found =
+                look_up(&network, query.as_ref(), &sources.only(&due), watch.knows(&site)).await;
+            Some((found, query.map(|query| query.name().to_owned())))
         };
         let changed = self
             .change_watch(address, |watch, site| {
                 match &found {
-                    Some(found) => drop(watch.take_in(found, site, at)),
+                    Some((found, asked)) => {
+                        watch.asked.clone_from(asked);
+                        drop(watch.take_in(found, site, at));
+                    }
                     // The pins may have changed since the last look.
                     None => watch.reclassify(site),
                 }

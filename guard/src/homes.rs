@@ -423,6 +423,9 @@ impl<P: Ports> Homes<P> {
                     Unheard::Ended => self.in_the_way(&start.place).await,
                     _ => UNREACHABLE,
                 };
+                if self.is_outdated(address, start.generation) {
+                    return;
+                }
                 // What it said before stands: away from home this is how it always ends.
                 let silent = trouble(code, &start.place);
                 store.change_home(address, |home| tried(home, Some(silent))).await;

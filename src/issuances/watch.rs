@@ -191,6 +191,10 @@ pub struct WatchRecord {
     /// more than [`MAX_ISSUANCES`] or [`MAX_KEPT`] for one name, which was told by then.
     #[serde(default)]
     pub told_until: Option<Timestamp>,
+    /// The name that monitors were asked for last: the host, or one above it whose wildcard is all
+    /// that covers it ([`crate::issuances::monitor::query`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 impl WatchRecord {
@@ -203,6 +207,7 @@ impl WatchRecord {
             issuances: Vec::new(),
             looks: Vec::new(),
             told_until: None,
+            asked: None,
         }
     }
 

@@ -572,7 +572,7 @@ codes! {
     PinNewKeyUnexplained "pin-new-key-unexplained" Pin Fail
         message "The key is new, and nothing explains why."
         meaning "A renewal would come when the old certificate is due, from the same authority, and be logged. The particulars say what is different."
-        action "Do not log in. At home, compare the fingerprint; if it is the new one, enter it."
+        action "Do not log in. Was your home set up anew, or did it go back to an older version? At home, let Doorlight ask it again, or compare the fingerprint and enter it."
     PinFingerprintMismatch "pin-fingerprint-mismatch" Pin Fail
         message "The certificate does not have the fingerprint that you entered."
         meaning "What your home shows and what is presented here are two certificates."
@@ -702,13 +702,13 @@ codes! {
         meaning "It did not answer at its local address, or not as Home Assistant does. Away from home that is to be expected."
         action "Ask again when you are in its network. If you are, compare its address."
     HomeBans "home-bans" Home NotChecked
-        message "Your home refuses to talk to this device."
-        meaning "It answers 403 to everything: Home Assistant does so to an address from which too many logins failed, for example with a token that was withdrawn. A proxy before it may refuse likewise."
+        message "Whoever answers at the local address refuses to talk to this device."
+        meaning "The answer is 403 to everything: Home Assistant does so to an address from which too many logins failed, for example with a token that was withdrawn. A proxy before it may refuse likewise."
         action "In your home's configuration folder, take this device's address out of ip_bans.yaml and restart Home Assistant. If Doorlight's token was refused before, make a new one first."
     HomeDistrustsProxy "home-distrusts-proxy" Home NotChecked
-        message "Your home does not trust the proxy before it."
-        meaning "It answers 400: Home Assistant does so where a question comes through a proxy that is not among its trusted_proxies."
-        action "Give Doorlight the home's own address, or set use_x_forwarded_for and trusted_proxies in your home's http settings."
+        message "Whoever answers at the local address refuses every question as malformed."
+        meaning "The answer is 400. Servers that want encryption give it to plain http, and Home Assistant to what comes through a proxy that is not among its trusted_proxies."
+        action "Begin the address with https://, or give the home's own. If you run a proxy before your home, name it under trusted_proxies in the http settings."
     HomeSendsOn "home-sends-on" Home NotChecked
         message "The local address sends on to another one."
         meaning "Doorlight follows nobody with a token in its hand. The particulars say where it leads, if that was told."
@@ -719,8 +719,8 @@ codes! {
         action "Begin its address with https:// instead of http://."
     HomeSpeaksPlainHttp "home-speaks-plain-http" Home NotChecked
         message "Plain http is spoken at this address, without encryption."
-        meaning "It was asked over https, and there is no TLS."
-        action "Begin its address with http:// instead of https://, while you are in your own network."
+        meaning "It was asked over https, and there is no TLS. Anybody in the network can answer like this."
+        action "See whether the port is right. Go over to http:// only if your home never had a certificate, and in your own network: whoever controls the network reads the token then."
     HomeCertificateEnded "home-certificate-ended" Home Note, attention
         message "The certificate that your home holds for its remote address has ended."
         meaning "Browsers and apps refuse it from outside. Most likely the home could not renew it."

@@ -167,7 +167,7 @@ for (const kind of KINDS) {
             if (kind !== "chromium") return;
             const workers = page.workers().filter((one) => one.url().endsWith("/rater.js"));
             assert.equal(workers.length, 1);
-            const names = ["fetch", "XMLHttpRequest", "WebSocket", "WebTransport", "EventSource", "BroadcastChannel", "Worker", "importScripts", "indexedDB", "caches"];
+            const names = ["FontFace", "fetch", "XMLHttpRequest", "WebSocket", "WebTransport", "EventSource", "BroadcastChannel", "Worker", "importScripts", "indexedDB", "caches"];
             const left = await workers[0].evaluate((names) => names.filter((name) => name in globalThis), names);
             assert.deepEqual(left, []);
         });

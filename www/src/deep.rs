@@ -137,7 +137,7 @@ async fn ask(question: &NameQuestion, monitor: Monitor) {
         .with_borrow(|found| found.get(address).cloned())
         .unwrap_or_else(|| WatchRecord::new(address.clone(), at));
     let chain = question.pem.as_deref().and_then(|pem| Chain::read(pem.as_bytes()).ok());
-    let query = Query::new(&address.host, chain.as_ref().map(Chain::leaf));
+    let query = Query::new(&address.host, chain.as_ref().map(Chain::leaf), None);
     let found =
         look_up(&Network, query.as_ref(), &sources.only(&[monitor]), watch.knows(&site)).await;
     // What would be an alarm is shown as such in the findings.

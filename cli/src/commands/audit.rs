@@ -106,7 +106,7 @@ pub(crate) struct AuditArguments {
     #[arg(long, value_name = "URL", default_value = cert_spotter::BASE)]
     cert_spotter: String,
     /// Note that a certificate is all right, by the ID that its alarm shows, and look at nothing.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["due", "letter"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["due", "letter", "json"])]
     acknowledge: Vec<String>,
     /// Print a letter to the authority about a certificate, by the ID that its alarm shows, and
     /// look at nothing.
@@ -244,19 +244,20 @@ pub(crate) fn run(arguments: &AuditArguments) -> Result<ExitCode, Failure> {
     }
     let setting = means.setting(arguments.require_proof)?;
     if watch.as_ref().is_ok_and(|watch| watch.record.is_none()) {
-        output::aside(who_learns_what(&address, arguments));
+        output::note(&who_learns_what(&address, arguments));
     }
 
     let (mut findings, leaf, kept) = look(arguments, setting, &memory, &address, at)?;
     // What is said of other people's certificates does not make the connection's own light better
     // or worse than it is.
     let of_the_connection = findings.report().verdict;
+    // Whoever is in between chooses neither what is asked nor whom it is told.
+    let trusted_leaf = leaf.as_ref().filter(|_| of_the_connection != Verdict::Danger);
     let mut alarms = Vec::new();
     match &mut watch {
         Ok(watch) => {
             let site = kept.unwrap_or_else(|| SiteRecord::new(address.clone()));
-            alarms =
-                ask_monitors(arguments, watch, (&site, leaf.as_ref()), &sources.only(&due), at);
+            alarms = ask_monitors(arguments, watch, (&site, trusted_leaf), &sources.only(&due), at);
             let record = watch.record.get_or_insert_with(|| WatchRecord::new(address.clone(), at));
             findings.added.evidence.extend(record.evidence(&sources.monitors(), at));
             findings.failures.extend(watch.keep().err());
@@ -332,7 +333,8 @@ fn ask_monitors(
 ) -> Vec<Alarm> {
     let record = watch.record.get_or_insert_with(|| WatchRecord::new(site.address.clone(), at));
     let network = arguments.means.network();
-    let query = Query::new(&record.address.host, leaf);
+    let query = Query::new(&record.address.host, leaf, record.asked.as_deref());
+    record.asked = query.as_ref().map(|query| query.name().to_owned());
     let found = pollster::block_on(look_up(&network, query.as_ref(), sources, record.knows(site)));
     record.take_in(&found, site, at)
 }

@@ -67,7 +67,8 @@ fn certificate_files(folder: &Path) -> Result<(Vec<PathBuf>, usize), Failure> {
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-        if ENDINGS.iter().any(|known| ending == *known) {
+        // A pipe would be waited for.
+        if ENDINGS.iter().any(|known| ending == *known) && !is_special(&path) {
             files.push(path);
         } else {
             left_out += usize::from(path.is_file());
@@ -75,6 +76,11 @@ fn certificate_files(folder: &Path) -> Result<(Vec<PathBuf>, usize), Failure> {
     }
     files.sort();
     Ok((files, left_out))
+}
+
+/// Neither a file nor one that cannot be looked at, which is said as such.
+fn is_special(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
 }
 
 fn judge(file: &Path, setting: &Setting, when: &When) -> Result<Report, Failure> {

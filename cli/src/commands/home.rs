@@ -9,7 +9,7 @@ use doorlight::address::Address;
 use doorlight::home_assistant::advisory::{Advisories, MAX_TABLE};
 use doorlight::home_assistant::check_up::CheckUp;
 use doorlight::home_assistant::conversation::{Conversation, HomeReport, MAX_TOKEN, Token};
-use doorlight::home_assistant::local::LocalAddress;
+use doorlight::home_assistant::local::{LocalAddress, Scheme};
 use doorlight::site::{Heard, OtherHome, SiteRecord};
 use doorlight::time::Timestamp;
 use doorlight::x509::fingerprint::Fingerprint;
@@ -66,6 +66,12 @@ pub(crate) fn run(arguments: &HomeArguments) -> Result<ExitCode, Failure> {
         Some(guarded) => asked.beside(&guarded.host).map_err(usage)?,
         None => asked,
     };
+    if asked.scheme == Scheme::Http
+        && (arguments.certificate.is_some() || !arguments.roots.is_empty())
+    {
+        let message = "--certificate and --roots are for https://: over http anybody in the network can answer, and reads the token";
+        return Err(Failure::usage("certificate-without-https", message));
+    }
     let token = arguments.token_file.as_deref().map(token).transpose()?;
     let trust = match arguments.certificate {
         Some(fingerprint) => Trust::Exactly(fingerprint),
@@ -128,7 +134,7 @@ fn warn_if_others_can_read(file: &Path) {
     let mode = std::fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {
         let file = doorlight::text::printable(&file.display().to_string());
-        output::aside(format_args!(
+        output::note(&format!(
             "doorlight: {file} can be read by other users of this machine (chmod 600 mends that)\n"
         ));
     }

@@ -97,6 +97,8 @@ pub(crate) fn connect(
     let outcome = shake_hands(&mut connection, &mut stream);
     let Seen { chain, signature } = recorder.take();
     if chain.is_empty() {
+        // What else is spoken there shows soon or not at all.
+        let _ = stream.stream.set_read_timeout(Some(Duration::from_secs(1)));
         return Err(match outcome {
             _ if stream.first.are_http(&mut stream.stream) => ConnectError::PlainHttp,
             Err(error) if is_time_out(&error) => ConnectError::TimedOut,

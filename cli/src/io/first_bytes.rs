@@ -15,7 +15,8 @@ impl FirstBytes {
         self.0.extend(received.iter().take(wanted));
     }
 
-    /// An answer of HTTP (RFC 9112, section 4). Where one may be on its way, it is waited for.
+    /// An answer of HTTP (RFC 9112, section 4). Where one may be on its way, it is waited for: at
+    /// most five reads.
     pub(crate) fn are_http(&mut self, stream: &mut impl Read) -> bool {
         while !self.0.is_empty() && self.0.len() < HTTP.len() && HTTP.starts_with(&self.0) {
             let mut buffer = [0; HTTP.len()];

@@ -1,8 +1,8 @@
 //! What is said: answers on standard output, everything else on standard error.
 //!
 //! With `--json` an answer is one line of JSON, and so is an error that stands in its place:
-//! `{"error": {"code": …, "message": …}}`. What is said beside an answer is a line of the same form
-//! on standard error. Characters that do not show as themselves are written as JSON's `\u…`, so
+//! `{"error": {"code": …, "message": …}}`. What is said beside an answer is such a line on
+//! standard error, or `{"note": …}`. Characters that do not show as themselves are written as JSON's `\u…`, so
 //! that nothing of a certificate or a file name reaches a terminal raw and nothing is lost.
 //!
 //! An answer that could not be written is a failure (74): whoever asked knows nothing. That a
@@ -51,7 +51,12 @@ pub(crate) fn answer(text: &str) -> Result<(), Failure> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
 }
 
-/// Says something beside the answer. Where nobody listens, nothing is lost.
+/// Says something beside the answer, with `--json` as `{"note": …}`.
+pub(crate) fn note(text: &str) {
+    if is_json() { aside(json_line(&json!({"note": text}))) } else { aside(text) }
+}
+
+/// Writes to standard error. Where nobody listens, nothing is lost.
 pub(crate) fn aside(text: impl Display) {
     let _ = write!(std::io::stderr(), "{text}");
 }

@@ -1,5 +1,5 @@
 //! A conversation with a home over a WebSocket (RFC 6455), at a local address and nowhere else,
-//! within a time that does not depend on the home.
+//! within times that do not depend on the home.
 
 use std::io::{Error, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -73,7 +73,8 @@ impl From<tungstenite::Error> for Unheard {
 }
 
 /// Holds the conversation to its end. One connection, one try; where nothing answers in the way
-/// that was asked for, a second connection may look for TLS, and says nothing.
+/// that was asked for, a second connection may look for TLS, and says nothing. That one has the
+/// limits of [`connect`].
 pub(crate) fn converse(
     conversation: &mut Conversation,
     address: &LocalAddress,

@@ -1,7 +1,7 @@
 //! How good a password is, and a new one. What is typed goes to a worker of this very page and
 //! nowhere else: no message to the background carries it, nothing is stored, and the page's own
-//! policy (`static/passwords.html`) keeps it from asking any server. The worker takes from itself
-//! whatever it could ask with.
+//! policy (`static/passwords.html`) keeps it from asking any server. The worker gives up its
+//! ways of asking before it is told anything.
 //!
 //! Rating and drawing are a module of their own (`passwords/`), which only `static/rater.js` loads:
 //! a worker, because the rating of a long password takes seconds. It is ended at the next key.
@@ -36,6 +36,9 @@ const MIN_KNOWN: usize = 3;
 /// As many as the rating looks at.
 const MAX_KNOWN: usize = 32;
 
+/// What `static/passwords.js` says of a question that was ended.
+const ENDED: &str = "ended";
+
 #[wasm_bindgen]
 extern "C" {
     /// The password stays the browser's: it never gets into this module's memory.
@@ -44,6 +47,9 @@ extern "C" {
     /// Ends the rating that is under way.
     #[wasm_bindgen(js_namespace = doorlightPasswords, js_name = end)]
     fn end_rating();
+    /// Ends whatever is under way.
+    #[wasm_bindgen(js_namespace = doorlightPasswords, js_name = leave)]
+    fn leave();
     #[wasm_bindgen(js_namespace = doorlightPasswords, js_name = generate)]
     fn generate(kind: &str, count: u32) -> Promise;
     #[wasm_bindgen(catch, js_name = addEventListener)]
@@ -128,7 +134,7 @@ pub async fn show() {
 
 /// Empties everything that holds a password.
 fn forget() {
-    end_rating();
+    leave();
     for id in ["password", "known"] {
         if let Some(input) = by_id(id).as_input() {
             input.set_value("");
@@ -232,6 +238,8 @@ async fn rated(input: &HtmlInputElement, known: Vec<String>) -> Vec<Part> {
     }
     match answer::<Rating>(rate(&password, known)).await {
         Ok(rating) => verdict(&rating),
+        // By the next key, or because the page was left.
+        Err(reason) if reason == ENDED => Vec::new(),
         Err(reason) => {
             vec![paragraph(&words::with("passwords_not_rated", &[&reason])).class("note")]
         }
@@ -429,6 +437,7 @@ async fn make(kind: Kind, count: &Field, shown: &Part) {
     count.forgive();
     match answer::<Made>(generate(kind.as_str(), wanted)).await {
         Ok(made) => shown.fill([new(&made)]),
+        Err(reason) if reason == ENDED => {}
         Err(reason) => {
             shown.fill([paragraph(&words::with("passwords_not_made", &[&reason])).class("note")])
         }

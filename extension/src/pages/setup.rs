@@ -323,19 +323,23 @@ fn show_offer(address: &Address, offered: &Watch) {
             agreed.clone(),
             sources.clone(),
         );
+        let list = needs.log_list.clone();
         async move {
             if let Some(refusal) = watch::refused(given.await) {
                 return said::say(&refusal);
             }
             let all = |consent| sources.iter().fold(consent, |consent, one| one.put(consent, true));
             match consent::store(&address, all).await {
-                Ok(Overview { trouble: Some(trouble), .. }) => {
-                    said::say(&trouble_in_words(&trouble))
+                Ok(overview @ Overview { trouble: Some(_), .. }) => {
+                    consent::give_back(&list, &overview).await;
+                    said::say(&overview.trouble.as_ref().map(trouble_in_words).unwrap_or_default());
                 }
-                Ok(Overview { settings, .. }) => {
+                Ok(overview) => {
                     // Where it cannot be stored, the options show the list as it is.
-                    let settings = Settings { renews_log_list: true, ..settings };
-                    let _ = ask::<Overview>(&Request::Change { settings }).await;
+                    let settings = Settings { renews_log_list: true, ..overview.settings.clone() };
+                    if ask::<Overview>(&Request::Change { settings }).await.is_err() {
+                        consent::give_back(&list, &overview).await;
+                    }
                     // The first look goes on by itself; nobody has to wait for it here.
                     wasm_bindgen_futures::spawn_local({
                         let address = address.clone();

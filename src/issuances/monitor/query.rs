@@ -1,5 +1,5 @@
-//! What a monitor is asked for a host: a name that stands in a certificate, and so is public
-//! already.
+//! What a monitor is asked for a host: a name that stands in its certificate, as soon as one was
+//! seen that nothing speaks against.
 //!
 //! A home may be reached under a name that no certificate has: `<secret>.<id>.ui.nabu.casa` is
 //! covered by `*.<id>.ui.nabu.casa`, and its first label is known to its owner alone
@@ -25,13 +25,20 @@ pub struct Query {
 }
 
 impl Query {
-    /// For `host`, whose certificate was `leaf` when it was last seen. Without one, and where that
-    /// one is not for the host, the host itself is asked for; of Home Assistant Cloud, the home's
+    /// For `host`. `leaf` is the certificate that was last seen there and that nothing speaks
+    /// against: whoever is in between may present any other. Without one, and where it is not for
+    /// the host, the question is the one of `before`; without that, the host itself, because
+    /// nothing tells that it is no public name. Under Home Assistant Cloud it is always the home's
     /// own name. `None` for an IP address.
-    pub fn new(host: &Host, leaf: Option<&Certificate>) -> Option<Self> {
+    pub fn new(host: &Host, leaf: Option<&Certificate>, before: Option<&str>) -> Option<Self> {
         let text = host.as_str();
         if text.parse::<core::net::IpAddr>().is_ok() {
             return None;
+        }
+        let of = |name: &str| Self { host: text.into(), name: name.into(), is_below: name != text };
+        let cloud = text.strip_suffix(CLOUD).and_then(|labels| labels.strip_suffix('.'));
+        if let Some(home) = cloud.and_then(|labels| labels.rsplit('.').next()) {
+            return Some(of(&format!("{home}.{CLOUD}")));
         }
         let names = leaf.map(Certificate::names).unwrap_or_default();
         let covered: Vec<_> = names
@@ -41,17 +48,16 @@ impl Query {
                 _ => None,
             })
             .collect();
+        if covered.is_empty() {
+            let is_above = |name: &&str| {
+                *name == text || text.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
+            };
+            return Some(of(before.filter(is_above).unwrap_or(text)));
+        }
+        // Nobody is asked for everything below a top-level domain.
+        let parent = text.split_once('.').map(|(_, parent)| parent).filter(|one| one.contains('.'));
         let is_named = covered.iter().any(|name| name == text);
-        let is_covered = !covered.is_empty() || is_below_a_home(text);
-        // Nobody is asked for everything below a top-level domain, or for all homes of the cloud.
-        let parent = text.split_once('.').map(|(_, parent)| parent);
-        let parent = parent.filter(|one| one.contains('.') && *one != CLOUD);
-        Some(match parent {
-            Some(parent) if is_covered && !is_named => {
-                Self { host: text.into(), name: parent.into(), is_below: true }
-            }
-            _ => Self { host: text.into(), name: text.into(), is_below: false },
-        })
+        Some(of(parent.filter(|_| !is_named).unwrap_or(text)))
     }
 
     /// The name that whoever is asked learns.
@@ -68,10 +74,4 @@ impl Query {
     pub(crate) fn wants<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> bool {
         !self.is_below || names.any(|name| covering(name, &self.host).is_some())
     }
-}
-
-/// A name below a home's own under Home Assistant Cloud, which has one label there.
-fn is_below_a_home(host: &str) -> bool {
-    let labels = host.strip_suffix(CLOUD).and_then(|labels| labels.strip_suffix('.'));
-    labels.is_some_and(|labels| labels.contains('.'))
 }

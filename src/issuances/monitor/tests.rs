@@ -42,7 +42,7 @@ fn honest<'a>(
 
 /// The question for a host of which no certificate was seen.
 fn of(host: &str) -> Option<Query> {
-    Query::new(&host.parse().unwrap(), None)
+    Query::new(&host.parse().unwrap(), None, None)
 }
 
 fn query() -> Option<Query> {
@@ -551,7 +551,8 @@ fn ten_thousand_issuances_are_handled() {
         "10,000 + 10,000 entries: read and joined in {looked:?}, taken in after {:?}",
         start.elapsed()
     );
-    assert_eq!((codes(&found), found.issuances.len()), (vec![None, None], 20_000));
+    // So many of crt.sh may be a part, which it does not say.
+    assert_eq!((codes(&found), found.issuances.len()), (vec![None, Some("too-many")], 20_000));
     assert_eq!(alarms.len(), record.issuances.len());
     assert!(
         (1000..=MAX_ISSUANCES).contains(&alarms.len()) && record.to_json().len() < MAX_KEPT + 1000
@@ -582,10 +583,54 @@ fn a_name_is_asked_for_that_stands_in_a_certificate() {
         (cloud, None, "a1b2c3d4.ui.nabu.casa", true),
         (cloud, Some(leaf("other.example")), "a1b2c3d4.ui.nabu.casa", true),
         (cloud, Some(leaf("*.a1b2c3d4.ui.nabu.casa")), "a1b2c3d4.ui.nabu.casa", true),
-        (cloud, Some(leaf(cloud)), cloud, false),
+        (cloud, Some(leaf(cloud)), "a1b2c3d4.ui.nabu.casa", true),
+        ("x.y.a1b2c3d4.ui.nabu.casa", None, "a1b2c3d4.ui.nabu.casa", true),
     ] {
-        let query = Query::new(&host.parse().unwrap(), leaf.as_ref()).unwrap();
+        let query = Query::new(&host.parse().unwrap(), leaf.as_ref(), None).unwrap();
         assert_eq!((query.name(), query.is_below()), (name, is_below), "{host}");
     }
-    assert_eq!(Query::new(&"192.168.1.5".parse().unwrap(), Some(&leaf("*.168.1.5"))), None);
+    assert_eq!(Query::new(&"192.168.1.5".parse().unwrap(), Some(&leaf("*.168.1.5")), None), None);
+    // Without one that nothing speaks against, it is as before.
+    for (before, name) in [
+        (Some("lab.example"), "lab.example"),
+        (Some("home.lab.example"), "home.lab.example"),
+        (Some("other.example"), "home.lab.example"),
+        (Some("b.example"), "home.lab.example"),
+        (None, "home.lab.example"),
+    ] {
+        let host = "home.lab.example".parse().unwrap();
+        for leaf in [None, Some(leaf("other.example"))] {
+            assert_eq!(Query::new(&host, leaf.as_ref(), before).unwrap().name(), name);
+        }
+        let seen = leaf("*.lab.example");
+        assert_eq!(Query::new(&host, Some(&seen), before).unwrap().name(), "lab.example");
+    }
+}
+
+/// crt.sh cuts at ten thousand names, before it groups them by certificate, and does not say so.
+#[test]
+fn an_answer_of_crt_sh_that_may_be_cut_is_not_whole() {
+    let world = World::new("Lab Trust");
+    let own = world.issue(WISH);
+    let sources = Sources { cert_spotter: None, ..LAB };
+    for (rows, names, code) in
+        [(90, 99, None), (91, 99, Some("too-many")), (9_001, 1, Some("too-many"))]
+    {
+        let all: Vec<_> = (0..rows)
+            .map(|n| {
+                let mut row = crt_sh_row(&own, n, HOST);
+                row["name_value"] = vec![HOST; names].join("\n").into();
+                row
+            })
+            .collect();
+        let body = Value::from(all).to_string();
+        let network = Memory::new(|url| {
+            if url.contains("?d=") {
+                return status(404, None);
+            }
+            if url.contains("=home.") { ok(body.clone()) } else { ok("[]") }
+        });
+        let found = block_on(look_up(&network, query().as_ref(), &sources, |_| true));
+        assert_eq!(codes(&found), [code], "{rows} rows of {names} names");
+    }
 }

@@ -118,7 +118,7 @@ impl Door {
             // Wakes the accept.
             let _ = TcpStream::connect(self.address);
             let _ = open.thread.join();
-            *self.lock_held() = hold(self.address).ok();
+            *self.lock_held() = Some(hold(self.address).expect("the port that was just left"));
         }
         self.close_live();
     }
