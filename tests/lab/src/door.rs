@@ -113,12 +113,25 @@ impl Door {
 
     /// Refuses connections, and hangs up on everybody.
     pub fn down(&self) {
+        self.close();
+        let mut held = self.lock_held();
+        let mut tries = 0..50;
+        // What was just closed may not have gone yet.
+        while held.is_none() && tries.next().is_some() {
+            *held = hold(self.address).ok();
+            if held.is_none() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+
+    /// The same for good: the port is anybody's.
+    pub fn close(&self) {
         if let Some(open) = self.lock_open().take() {
             open.stop.store(true, Ordering::SeqCst);
             // Wakes the accept.
             let _ = TcpStream::connect(self.address);
             let _ = open.thread.join();
-            *self.lock_held() = Some(hold(self.address).expect("the port that was just left"));
         }
         self.close_live();
     }

@@ -123,7 +123,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.door.down();
+        self.door.close();
     }
 }
 
