@@ -1,4 +1,4 @@
-//! Files, the network, and what is said.
+//! Files, the network, and output.
 
 pub(crate) mod connect;
 pub(crate) mod dial;

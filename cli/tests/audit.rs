@@ -188,7 +188,7 @@ fn said(output: &Output) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// A name that no certificate has is told to nobody: its parent is asked for, and what is not for
+/// No monitor learns a name that no certificate has: its parent is asked for, and what is not for
 /// the name is left out.
 #[test]
 fn a_secret_name_is_told_to_no_monitor() {

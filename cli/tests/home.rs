@@ -516,6 +516,22 @@ fn what_keeps_us_from_the_home_is_named() {
     }
 }
 
+/// Over http nothing would be compared, and the token would go out in plain.
+#[test]
+fn a_certificate_is_not_taken_for_http() {
+    let desk = Desk::new();
+    let served = Served::home(Home::new(Value::Null));
+    let (token, roots) = (desk.token(TOKEN), desk.doorlight.file("roots.pem"));
+    let fingerprint = "00".repeat(32);
+    for more in [["--certificate", &fingerprint], ["--roots", roots.to_str().unwrap()]] {
+        let output =
+            desk.home(&[&[served.url().as_str(), "--token-file", &token], &more[..]].concat());
+        assert_eq!(output.status.code(), Some(64), "{more:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("certificate-without-https"));
+    }
+    assert!(served.heard.lock().unwrap().is_empty(), "it was not even connected to");
+}
+
 /// Proxies before a home answer so.
 #[test]
 fn a_home_behind_a_proxy_is_asked() {

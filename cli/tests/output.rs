@@ -83,7 +83,7 @@ fn an_answer_that_nobody_can_read_is_never_exit_0() {
         (words("check --help"), 0, 74),
         (words("--version"), 0, 74),
         (words(&format!("check --batch {}", folder.display())), 0, 74),
-        // What is no answer is said on the other stream.
+        // These print an error, and no answer.
         (words("check"), 64, 64),
         (words("check --json"), 64, 64),
     ] {

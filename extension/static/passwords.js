@@ -1,4 +1,5 @@
-// Starts the workers that rate and make passwords, and then the page. Without their module the page says that it is missing.
+// Starts the workers that rate and make passwords, then the page. If their module does not load, the page
+// says so.
 
 /** Asks a worker one thing at a time: a further question ends the one before, and its worker. */
 const asker = () => {

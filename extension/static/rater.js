@@ -1,7 +1,8 @@
-// A worker that rates and makes passwords, so that the page goes on meanwhile: the rating of a long one takes seconds. The page ends it at the next key.
+// A worker that rates and makes passwords. Rating a long one takes seconds; the page stays usable, and
+// ends the worker at the next key.
 const loaded = import("./doorlight_passwords.js").then(async (module) => {
     await module.default();
-    // The page's policy does not hold in here: what could send something is taken away before anything is asked.
+    // The page's policy does not apply here: remove the ways of sending before any password arrives.
     for (const name of ["fetch", "XMLHttpRequest", "WebSocket", "WebSocketStream", "WebTransport", "EventSource", "RTCPeerConnection", "BroadcastChannel", "Worker", "importScripts", "indexedDB", "caches", "FontFace", "fonts"]) {
         for (let owner = globalThis; owner; owner = Object.getPrototypeOf(owner)) delete owner[name];
     }

@@ -251,7 +251,7 @@ pub(crate) fn run(arguments: &AuditArguments) -> Result<ExitCode, Failure> {
     // What is said of other people's certificates does not make the connection's own light better
     // or worse than it is.
     let of_the_connection = findings.report().verdict;
-    // Whoever is in between chooses neither what is asked nor whom it is told.
+    // A man in the middle must not choose which name the monitors are asked for.
     let trusted_leaf = leaf.as_ref().filter(|_| of_the_connection != Verdict::Danger);
     let mut alarms = Vec::new();
     match &mut watch {

@@ -78,7 +78,7 @@ fn certificate_files(folder: &Path) -> Result<(Vec<PathBuf>, usize), Failure> {
     Ok((files, left_out))
 }
 
-/// Neither a file nor one that cannot be looked at, which is said as such.
+/// True for a pipe, a folder, a device. A file that cannot be read is reported later.
 fn is_special(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
 }

@@ -1,9 +1,10 @@
-//! What is said: answers on standard output, everything else on standard error.
+//! Answers go to standard output, everything else to standard error.
 //!
 //! With `--json` an answer is one line of JSON, and so is an error that stands in its place:
-//! `{"error": {"code": …, "message": …}}`. What is said beside an answer is such a line on
-//! standard error, or `{"note": …}`. Characters that do not show as themselves are written as JSON's `\u…`, so
-//! that nothing of a certificate or a file name reaches a terminal raw and nothing is lost.
+//! `{"error": {"code": …, "message": …}}`. Warnings beside an answer are such lines on standard
+//! error, notes are `{"note": …}`. Characters that do not show as themselves are written as JSON's
+//! `\u…`, so that nothing of a certificate or a file name reaches a terminal raw and nothing is
+//! lost.
 //!
 //! An answer that could not be written is a failure (74): whoever asked knows nothing. That a
 //! stream was closed before the program began cannot be seen (Rust opens `/dev/null` in its place).
