@@ -205,7 +205,8 @@ deny() {
     PATH=$PATH:$PWD/.tools/bin
     if ! command -v cargo-deny >/dev/null; then
         say "installing cargo-deny (some minutes, once)"
-        cargo install --quiet --locked --root .tools cargo-deny@0.20.2
+        # Not optimised: it runs for a second, and is built on each fresh machine.
+        CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root .tools cargo-deny@0.20.2
     fi
     cargo deny --log-level error check bans licenses sources
     if timeout 60 cargo deny --log-level error fetch db >/dev/null 2>&1; then
@@ -225,7 +226,7 @@ test_all() {
     cargo fmt --all --check
     cargo clippy --quiet --workspace --all-targets -- --deny warnings
     # The fuzzers are a workspace of their own, and go on compiling.
-    cargo check --quiet --locked --manifest-path fuzz/Cargo.toml
+    cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}"
     say "licences and advisories"
     deny
     say "the web page's module and its size"
