@@ -185,6 +185,9 @@ fn a_batch_gives_one_line_for_each_file() {
         std::fs::write(folder.join(format!("{n}.{ending}")), content).unwrap();
     }
     std::fs::write(folder.join("notes.md"), "not looked at").unwrap();
+    // A pipe that nobody writes to: opening it would wait for ever.
+    let pipe = folder.join("pipe.pem");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let (roots, list) = (desk.path("roots.pem"), desk.path("log_list.json"));
     let batch = [
         "check",

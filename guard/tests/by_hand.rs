@@ -20,6 +20,7 @@ use doorlight_guard::journal::Event;
 use doorlight_guard::light::Light;
 use doorlight_guard::session::Way;
 use doorlight_guard::settings::Consent;
+use futures_util::future::join;
 use serde_json::json;
 use world::{AtHome, LOCAL, Life, TOKEN, World, addresses, start};
 
@@ -83,6 +84,40 @@ fn a_home_is_set_asked_and_forgotten() {
         assert!(world.borrow().stored_pins().site(&one).unwrap().home.is_none());
         assert!(world.borrow().stored_pins().site(&two).is_some());
     }));
+}
+
+/// The home is set anew while it is asked why it did not answer: what comes of that is nobody's.
+#[test]
+fn what_is_found_out_about_a_home_of_before_is_not_written() {
+    let [one, _] = addresses();
+    let mut late = 0;
+    for seed in 1..200 {
+        let world = Rc::new(RefCell::new(World::new()));
+        let life = Life::new(&world, u64::MAX, seed, 0);
+        assert!(life.run(async {
+            let engine = start(&life).await;
+            world.borrow_mut().at_home = AtHome::Holds("good");
+            engine.set_home(&one, LOCAL, Some(TOKEN), true).await.unwrap();
+            world.borrow_mut().at_home = AtHome::Nobody;
+            world.borrow_mut().answers_with = Some(403);
+            let set_anew = async {
+                while !world.borrow().log.iter().any(|one| one == "line ended") {
+                    life.next_round().await;
+                }
+                world.borrow_mut().at_home = AtHome::Holds("good");
+                engine.set_home(&one, LOCAL, Some(TOKEN), true).await.unwrap();
+            };
+            join(engine.ask_home_and_decide(&one, Occasion::ByHand), set_anew).await;
+            let trouble = engine.store.with(|state| state.home(&one).trouble);
+            assert!(trouble.is_none(), "{trouble:?}\n{:#?}", world.borrow().log);
+        }));
+        assert!(world.borrow().stored_home(&one).trouble.is_none(), "{:#?}", world.borrow().log);
+        let log = &world.borrow().log;
+        let asked = log.iter().skip_while(|one| *one != "line ended");
+        late +=
+            u32::from(asked.take_while(|one| *one != "status").any(|one| one.contains("settings")));
+    }
+    assert!(late > 20, "hardly ever: {late}");
 }
 
 #[test]
