@@ -23,6 +23,7 @@ use doorlight_lab::server::Server;
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tungstenite::{Message, WebSocket};
 
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ0ZXN0In0.c2VjcmV0LXNlY3JldA";
@@ -369,6 +370,43 @@ fn a_new_key_after_a_downgrade_is_a_question_to_the_home() {
     let report = desk.check(after);
     assert_eq!(report["verdict"], "trusted", "{report:#}");
     assert_eq!(desk.check(rogue)["verdict"], "danger");
+}
+
+/// A home whose authority may have had it renew by now (ARI) is not held to what it told before. Its
+/// renewal is silent, and a key that it has left is never taken for its own.
+#[test]
+fn a_word_from_before_a_renewal_was_due_runs_out() {
+    let desk = Desk::new();
+    let scenarios = desk.lab.scenarios();
+    let scenario = |name: &str| scenarios.iter().find(|one| one.name == name).unwrap();
+    let (due, renewed, new_key) = (scenario("due"), scenario("renewed"), scenario("downgraded"));
+    let token = desk.token(TOKEN);
+    let served = Served::home(Home::new(cloud_with(&due.chain[0], HOST)));
+    desk.home(&[&served.url(), "--token-file", &token, "--for", HOST, "--json"]);
+    let says = |presented| {
+        let report = desk.check(presented);
+        let codes = report["evidence"].as_array().unwrap().iter().map(|one| &one["code"]);
+        let home = codes.filter_map(Value::as_str).find(|code| code.starts_with("home-"));
+        (home.unwrap().to_owned(), report["verdict"].as_str().unwrap().to_owned())
+    };
+    let expect = |presented, code: &str, verdict: &str| {
+        assert_eq!(says(presented), (code.to_owned(), verdict.to_owned()));
+    };
+    expect(new_key, "home-other-certificate", "danger");
+    // Two days go by.
+    let path = desk.doorlight.file("config/doorlight/pins.json");
+    let mut pins: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let word = &mut pins["sites"][0]["home"];
+    for at in ["first_told", "last_told"] {
+        let told = OffsetDateTime::parse(word[at].as_str().unwrap(), &Rfc3339).unwrap();
+        word[at] = json!((told - time::Duration::days(2)).format(&Rfc3339).unwrap());
+    }
+    std::fs::write(&path, pins.to_string()).unwrap();
+    expect(new_key, "home-long-ago", "attention");
+    expect(due, "home-confirms", "trusted");
+    expect(renewed, "home-same-key", "trusted");
+    // Its key is known now.
+    expect(new_key, "home-other-certificate", "danger");
 }
 
 #[test]

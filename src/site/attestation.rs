@@ -79,9 +79,10 @@ pub enum HomeSays {
     Confirms,
     /// Another certificate of a key that it has confirmed.
     SameKey,
-    /// A certificate whose key it never confirmed, or has left for another.
+    /// A certificate whose key it never confirmed, while its word is current or its own key is known;
+    /// or one whose key it has left for another.
     Other,
-    /// It was not asked since it may have taken another certificate.
+    /// It was not asked since it may have taken another certificate, and its key was never seen.
     LongAgo,
 }
 

@@ -679,7 +679,7 @@ codes! {
         action "Nothing. It is asked again when it is near."
     HomeOtherCertificate "home-other-certificate" Home Fail
         message "Your home holds another certificate than the one presented here."
-        meaning "Your home told of its certificate over the local network, at the time in the particulars, and has no reason to have changed it since. Whoever presents this one is not your home, whichever authority issued it."
+        meaning "Your home told of its certificate over the local network, at the time in the particulars, and keeps its key when it renews it. Whoever presents this one is not your home, whichever authority issued it, unless your home was given a new key since."
         action "Do not log in. If you just changed the names of your remote address, set your home up anew or went back to an older version of Home Assistant, let Doorlight ask it again at home."
     HomeLongAgo "home-long-ago" Home NotChecked
         message "Your home was asked too long ago to say anything about this certificate."

@@ -155,7 +155,7 @@ async function start(kind, lab, folder, options) {
             args: ["--remote-allow-system-access", ...(options.args ?? [])],
             extraPrefsFirefox: {
                 "network.proxy.type": 0,
-                "network.dns.localDomains": [lab.host, lab.other_host, lab.look_alike_host].join(","),
+                "network.dns.localDomains": [lab.host, lab.other_host, lab.look_alike_host, lab.secret_host].join(","),
                 "extensions.webextensions.uuids": JSON.stringify({ [ADDON]: UUID }),
                 ...(isInstalled ? installed : {}),
                 // The driver sets this to 0, and the browser then spins on a tab that it cannot unload

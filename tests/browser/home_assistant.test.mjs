@@ -87,13 +87,13 @@ for (const kind of KINDS) {
         const code = ({ report }, check) => report.evidence.find((one) => one.check === check)?.code;
         const findings = ({ home }) => home.check_up.evidence.map(({ code }) => code);
         /** Another browser, with nothing known: an address that is guarded no longer loses its permission in Firefox, and headless nobody can give it back. */
-        const afresh = async () => {
+        const afresh = async (holds = "good", guarded = {}) => {
             await own.close();
-            own = await launch(kind, lab, { hasWatch: true });
+            own = await launch(kind, lab, { hasWatch: true, hosts: [lab.secret_host] });
             await home.up();
-            await home.holds("good");
-            await lab.present("good");
-            await own.guard({ pins: null });
+            await home.holds(holds);
+            await lab.present(holds);
+            await own.guard({ pins: null, ...guarded });
         };
 
         test("imports the certificate: a first visit turns green without a question", async () => {
@@ -218,6 +218,64 @@ for (const kind of KINDS) {
             assert.equal(status.light, "danger");
             await lab.present("good");
             assert.equal((await again()).light, "trusted");
+        });
+
+        test("a new key after a downgrade is a question; the home's word answers it, and for no other key", async () => {
+            await afresh("wildcard");
+            assert.equal((await set()).light, "trusted");
+            await home.down();
+            await lab.present("downgraded");
+            assert.equal((await again()).light, "danger");
+            const page = await own.page(`gate.html#${lab.home}/`);
+            await until(() => page.evaluate(() => document.body.innerText.includes("older version")), { why: "the question" });
+            await page.close();
+            await home.up();
+            await home.holds("downgraded");
+            assert.equal((await askHome()).light, "trusted");
+            await lab.present("A5");
+            assert.equal((await again()).light, "danger");
+        });
+
+        test("a home under a secret name is confirmed by its wildcard", async () => {
+            const secret = `${lab.secret_host}:${lab.port}`;
+            await afresh("wildcard", { address: secret });
+            const status = await set({ address: secret });
+            assert.equal(status.light, "trusted", JSON.stringify(status.report.decided_by));
+            assert.equal(code(status, "home"), "home-confirms");
+            const page = await own.browser.newPage();
+            await go(page, `https://${secret}/frame`);
+            await until(async () => (await where(page)) === `https://${secret}/frame`, { why: "the home" });
+            await lab.present("A5");
+            await own.expire();
+            await go(page, `https://${secret}/frame`);
+            await until(async () => (await isAtGate(page)) && (await own.status(`https://${secret}`)).light === "danger", { why: "Danger" });
+            await page.close();
+        });
+
+        test("its word from before a renewal was due runs out; the renewal is silent", async () => {
+            await afresh();
+            // What it holds was not seen yet.
+            await home.holds("due");
+            await lab.present("downgraded");
+            assert.equal(code(await set(), "home"), "home-other-certificate");
+            await home.down();
+            // Two days go by.
+            await own.asker.evaluate(async (days) => {
+                const pins = JSON.parse((await chrome.storage.local.get("pins")).pins);
+                const word = pins.sites[0].home;
+                for (const at of ["first_told", "last_told"]) word[at] = new Date(Date.parse(word[at]) - days * 86_400_000).toISOString();
+                await chrome.storage.local.set({ pins: JSON.stringify(pins) });
+            }, 2);
+            const expect = async (presented, word, light) => {
+                await lab.present(presented);
+                const status = await again();
+                assert.deepEqual([code(status, "home"), status.light], [word, light], presented);
+            };
+            await expect("downgraded", "home-long-ago", "attention");
+            await expect("due", "home-confirms", "trusted");
+            await expect("renewed", "home-same-key", "trusted");
+            // Its key is known now.
+            await expect("downgraded", "home-other-certificate", "danger");
         });
 
         test("another Home Assistant at that place is not believed", { skip: IS_REAL && "a real one is what it is" }, async () => {

@@ -45,7 +45,7 @@ use crate::home::{Host, Mood, Site};
 use crate::home_assistant::{Cloud, HomeAssistant, LoggedIn, Presence, TOKEN, Told};
 use crate::journal::Journal;
 use crate::port;
-use crate::scenario::{HOST, Lab, Scenario};
+use crate::scenario::{HOST, Lab, SECRET_HOST, Scenario};
 use crate::server::{signing_key, tls_config};
 use crate::static_ct::hex;
 use crate::upstream::Upstream;
@@ -224,6 +224,7 @@ impl Control {
             "other_host": OTHER_HOST,
             "other_port": ports.2,
             "look_alike_host": LOOK_ALIKE_HOST,
+            "secret_host": SECRET_HOST,
             "look_alike_port": ports.3,
             "home_assistant_port": port(&local)?,
             "home_assistant_token": TOKEN,

@@ -166,6 +166,7 @@ impl Lab {
         let moved = self.other_authority.issue(&self.order(1, Scts::From(&logs)), &self.home_key);
         let wildcard = Order { names: &[HOST, WILDCARD], ..self.order(9, Scts::From(&logs)) };
         let wildcard = self.authority.issue(&wildcard, &self.home_key);
+        let due = self.authority.issue(&self.order(57, Scts::From(&logs)), &self.home_key);
         let new_key = key(KeyShape::P384);
         let downgraded = self.authority.issue(&self.order(1, Scts::From(&logs)), &new_key);
         let copied_scts = Scts::Forged(embedded_sct_list(&good[0]));
@@ -417,6 +418,18 @@ impl Lab {
                 "trusted",
                 "attention",
                 &["pin-same-key", "name-match"],
+            ),
+            // 33 of 90 days are left: hass-nabucasa 2.9.0 renews when its authority says so (ARI, RFC
+            // 9773), at about a third of the lifetime; before, it did so with 25 days left.
+            scenario(
+                "due",
+                "good",
+                "the home in the days in which its authority has it renew",
+                &due,
+                &home_signs,
+                "trusted",
+                "attention",
+                &["pin-same-key"],
             ),
             // hass-nabucasa 2.8.1 revokes a certificate with a wildcard and makes a new key. From
             // outside it is A5; only the home itself can say that it is the home.
