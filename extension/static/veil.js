@@ -4,7 +4,8 @@
 //
 // The lock is the listeners: they are the first on the window, so no key, paste or drop reaches a field, wherever it is and whenever it was added (light tree,
 // shadow trees, second factor). Fields are also disabled while they are covered, so that nothing is filled in by itself. The cover is for the eye: a plain
-// sheet at first, because most answers come within a blink; words, and a place above everything else, for those that do not.
+// sheet at first, because most answers come within a blink; words, and a place above everything else, for those that do not. A page that has just come over the
+// network came by rules that were open: it is locked like every other, and seen until that blink is over.
 (() => {
     if (globalThis.doorlightVeil) return;
     globalThis.doorlightVeil = true;
@@ -31,6 +32,8 @@
     let added = 0;
     // Most covers are gone within a blink: only one that stays hides frames, which moves the page.
     let isLong = false;
+    // The sheet lies there and is not shown yet.
+    let isSheer = false;
 
     const stop = (event) => {
         if (!isCovered) return;
@@ -115,9 +118,11 @@
         if (!isCovered) return;
         added = 0;
         isLong = true;
+        isSheer = false;
         tend();
         shutFields(document);
         spread();
+        show();
         raise();
         words = setTimeout(patrol, BLINK / 2);
     };
@@ -140,13 +145,15 @@
         cover ??= sheet();
         placed = stand(root);
         root.append(placed);
+        show();
     };
+    const show = () => cover?.style.setProperty("display", isSheer ? "none" : "grid", "important");
     const sheet = () => {
         // A document of XML makes elements of no kind.
         const element = document.createElementNS(HTML, "doorlight-veil");
         element.style.cssText =
             "all:initial!important;position:fixed!important;inset:0!important;width:100vw!important;height:100vh!important;z-index:2147483647!important;" +
-            "display:grid!important;place-items:center!important;background:Canvas!important;color:CanvasText!important;color-scheme:light dark!important";
+            "place-items:center!important;background:Canvas!important;color:CanvasText!important;color-scheme:light dark!important";
         return element;
     };
     // The last one that is shown is on top. Where the page has something there too, the cover is
@@ -174,14 +181,25 @@
         return shadow;
     };
 
-    const lower = () => {
+    // Neither out of a service worker nor out of the history, and in nobody else's page. Where that cannot be told, it is not so.
+    const cameFromNetwork = () => {
+        try {
+            const [{ type, workerStart }] = performance.getEntriesByType("navigation");
+            return isTop && !globalThis.doorlightStopped && location.protocol === "https:" && type === "navigate" && workerStart === 0 && !navigator.serviceWorker?.controller;
+        } catch {
+            return false;
+        }
+    };
+    const lower = (maySee = false) => {
         tend();
         isCovered = true;
+        isSheer = maySee;
         isLong = false;
         added = 0;
         watch(document);
         shutFields(document);
         spread();
+        show();
         clearTimeout(words);
         words = setTimeout(patrol, BLINK);
     };
@@ -245,7 +263,7 @@
     const ask = async (more = {}) => {
         if (hasLeft) return;
         if (isOrphan()) return setFree();
-        lower();
+        lower(asked === 0 && !isCovered && cameFromNetwork());
         const mine = ++asked;
         let passage;
         let pause = 2000;

@@ -34,11 +34,11 @@ use crate::log_list;
 use crate::ports::{
     Captured, Clock, Consult, Known, Network, News, Ports, Refused, Rules, SessionStorage, Unseen,
 };
-use crate::session::{Attempt, Concluded, OpenSet, Way, opens};
+use crate::session::{Attempt, Concluded, OpenSet, SessionText, Way, opens};
 use crate::settings::Consent;
 use crate::single_flight::Flights;
 use crate::state::State;
-use crate::storage::{Kept, written};
+use crate::storage::Kept;
 use crate::store::{self, Store};
 use crate::trouble::Trouble;
 use crate::trust_config::TrustConfig;
@@ -549,13 +549,13 @@ impl<P: Ports> Known for Engine<P> {
         self.store.with(|state| state.open_at(self.store.now()))
     }
 
-    fn session_text(&self) -> String {
-        self.store.with(|state| written(&state.session))
+    fn session_text(&self) -> SessionText {
+        self.store.with(|state| state.session.text(&state.open_at(self.store.now())))
     }
 }
 
 impl<P: Ports> SessionStorage for Engine<P> {
-    async fn write_session(&self, text: String) -> Result<(), Refused> {
+    async fn write_session(&self, text: SessionText) -> Result<(), Refused> {
         self.store.save_session(text).await
     }
 

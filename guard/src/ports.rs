@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::armed::Armed;
 use crate::light::Light;
-use crate::session::OpenSet;
+use crate::session::{OpenSet, SessionText};
 
 /// The browser refused, or could not say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -131,7 +131,7 @@ pub trait Storage {
     ///
     /// # Errors
     /// It may still be there.
-    async fn remove(&self, area: Area, key: &str) -> Result<(), Refused>;
+    async fn remove(&self, area: Area, keys: &[&str]) -> Result<(), Refused>;
 
     /// A new random UUID (RFC 9562 section 5.4).
     fn random_uuid(&self) -> String;
@@ -295,7 +295,7 @@ pub trait Known {
     fn open_now(&self) -> OpenSet;
 
     /// The session as it is stored.
-    fn session_text(&self) -> String;
+    fn session_text(&self) -> SessionText;
 }
 
 /// The storage that ends with the browser.
@@ -305,7 +305,7 @@ pub trait SessionStorage {
     ///
     /// # Errors
     /// What was stored before may still be there.
-    async fn write_session(&self, text: String) -> Result<(), Refused>;
+    async fn write_session(&self, text: SessionText) -> Result<(), Refused>;
 
     /// Forgets the session: after it, nothing stored is good.
     ///

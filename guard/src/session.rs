@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::basis::Basis;
 use crate::light::Light;
+use crate::storage::written;
 
 /// What is known of one address. It ends with the browser's session: a browser that starts knows
 /// nothing, and every gate is shut.
@@ -316,6 +317,17 @@ pub struct Session {
     generation: u32,
 }
 
+/// The session as it is stored: all of it, and what a page may go on by without it. Both are
+/// written together, and say the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionText {
+    /// All of it, in JSON.
+    pub standings: String,
+    /// For each origin that may pass: from when to when, in milliseconds since 1970; the end is
+    /// not part of it. Whoever compares that with a clock decides as [`AddressState::way`] does.
+    pub passes: BTreeMap<String, (u64, u64)>,
+}
+
 /// A look that has begun. It is concluded once, or not at all.
 #[derive(Debug)]
 pub struct Attempt {
@@ -484,6 +496,15 @@ impl Session {
             open.filter_map(|(address, state)| Some((address.clone(), state.fresh_until?)))
                 .collect(),
         )
+    }
+
+    /// As it is stored, where `open` may pass.
+    pub fn text(&self, open: &OpenSet) -> SessionText {
+        let passes = open.0.iter().filter_map(|(address, end)| {
+            let from = self.get(address)?.checked_at?;
+            Some((format!("https://{address}"), (from.millis(), end.millis())))
+        });
+        SessionText { standings: written(self), passes: passes.collect() }
     }
 
     /// Takes over what another background of this browser knows. For the same address the newer

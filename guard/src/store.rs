@@ -15,6 +15,7 @@
 //! | `seed` | spreads the hours of the audits |
 //! | `kept_aside` | values that could not be read, as they were |
 //! | `standings` (session) | an [`AddressState`](crate::session::AddressState) for each address |
+//! | `passes` (session) | what may pass by that, for whoever only compares ([`SessionText`]); not text |
 //! | `placed` (session) | the hosts whose gate was set, each with whether all of it is there |
 //! | `paused_downloads` | which downloads wait for their gate ([`crate::downloads`]) |
 //! | `pins_written` | which write of `pins` that is ([`Write`]) |
@@ -43,7 +44,7 @@ use crate::changes::{Changes, Write};
 use crate::home::HomeState;
 use crate::journal::{self, Entry, Event};
 use crate::ports::{Area, Clock, Refused, Storage};
-use crate::session::Session;
+use crate::session::{Session, SessionText};
 use crate::settings::Settings;
 use crate::state::{Shared, State};
 use crate::storage::{KEYS, Kept, with_audited, written};
@@ -461,7 +462,7 @@ impl<P: Clock + Storage> Store<P> {
         // Written before the other is removed: a background that is killed in between loses
         // nothing.
         self.write(to, json!({&key: token})).await?;
-        self.ports().remove(from, &key).await
+        self.ports().remove(from, &[&key]).await
     }
 
     /// Forgets the token of a home.
@@ -471,8 +472,8 @@ impl<P: Clock + Storage> Store<P> {
     pub async fn forget_token(&self, address: &Address) -> Result<(), Refused> {
         let key = token_key(address);
         // One that cannot be reached keeps nobody from the other.
-        let in_session = self.ports().remove(Area::Session, &key).await;
-        self.ports().remove(Area::Local, &key).await.and(in_session)
+        let in_session = self.ports().remove(Area::Session, &[&key]).await;
+        self.ports().remove(Area::Local, &[&key]).await.and(in_session)
     }
 
     /// Stores a list of logs that was fetched.
@@ -565,7 +566,7 @@ impl<P: Clock + Storage> Store<P> {
     /// It may still be there.
     pub async fn forget_watch(&self, address: &Address) -> Result<(), Refused> {
         self.change(|state| state.unsaved_watches.remove(address));
-        self.ports().remove(Area::Local, &watch_key(address)).await
+        self.ports().remove(Area::Local, &[&watch_key(address)]).await
     }
 
     /// Reads what was seen of each log.
@@ -608,8 +609,9 @@ impl<P: Clock + Storage> Store<P> {
     ///
     /// # Errors
     /// What was stored before may still be there.
-    pub async fn save_session(&self, session: String) -> Result<(), Refused> {
-        let entries = json!({"standings": session, "written": self.stamp()});
+    pub async fn save_session(&self, text: SessionText) -> Result<(), Refused> {
+        let SessionText { standings, passes } = text;
+        let entries = json!({"standings": standings, "passes": passes, "written": self.stamp()});
         self.write(Area::Session, entries).await
     }
 
@@ -618,7 +620,7 @@ impl<P: Clock + Storage> Store<P> {
     /// # Errors
     /// It may still be there.
     pub async fn forget_session(&self) -> Result<(), Refused> {
-        self.ports().remove(Area::Session, "standings").await
+        self.ports().remove(Area::Session, &["standings", "passes"]).await
     }
 
     /// Stores the hosts whose gate was set.

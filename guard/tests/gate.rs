@@ -22,7 +22,7 @@ use doorlight_guard::armed::Armed;
 use doorlight_guard::basis::Basis;
 use doorlight_guard::gate::Gate;
 use doorlight_guard::ports::{Known, Refused, Rules, SessionStorage};
-use doorlight_guard::session::{OpenSet, Session};
+use doorlight_guard::session::{OpenSet, Session, SessionText};
 use futures_util::future::{join, join_all, join4};
 
 const REUSE: Duration = Duration::from_secs(900);
@@ -247,14 +247,14 @@ impl Known for Life {
         self.session.borrow().open_at(self.now(), |_| true)
     }
 
-    fn session_text(&self) -> String {
-        serde_json::to_string(&*self.session.borrow()).unwrap()
+    fn session_text(&self) -> SessionText {
+        self.session.borrow().text(&self.open_now())
     }
 }
 
 impl SessionStorage for Life {
-    async fn write_session(&self, text: String) -> Result<(), Refused> {
-        self.effect("write".into(), self.refuses, |disk| disk.session = Some(text)).await
+    async fn write_session(&self, text: SessionText) -> Result<(), Refused> {
+        self.effect("write".into(), self.refuses, |disk| disk.session = Some(text.standings)).await
     }
 
     async fn forget_session(&self) -> Result<(), Refused> {

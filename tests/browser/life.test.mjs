@@ -1,6 +1,8 @@
 // What happens in the life of a guarded address: first sight, renewals, the way past the gate, a worker that is killed, a storage that fails.
 import { after, before, describe, test } from "./trial.mjs";
 import assert from "node:assert/strict";
+import { renameSync } from "node:fs";
+import { join } from "node:path";
 import { startLab } from "./lab.mjs";
 import { assertOnlyProbes } from "./asserts.mjs";
 import { KINDS, go, isAtGate, launch, sleep, until, where } from "./browser.mjs";
@@ -246,6 +248,39 @@ for (const kind of KINDS) {
             await go(page, `${lab.home}/frame?again`);
             await until(async () => (await where(page)) === `${lab.home}/frame?again`, { why: "passing a gate that was shut by the way" });
             assert.equal((await own.status()).open_until, before.open_until, "without another check");
+        } finally {
+            await own.close();
+            lab.stop();
+        }
+    });
+
+    test("while the core wakes, a page is let go by what is stored, and called back if the core does not start", async () => {
+        const lab = await startLab();
+        const own = await launch("chromium", lab);
+        const module = join(own.folder, "extension/doorlight_background_bg.wasm");
+        try {
+            await own.guard();
+            const page = await own.browser.newPage();
+            await go(page, `${lab.home}/frame`);
+            const has = (selector) => page.evaluate((selector) => Boolean(document.querySelector(selector)), selector);
+            const isSeen = async () => (await has("#frame")) && !(await has("doorlight-veil"));
+            await until(isSeen, { why: "the page" });
+            // Nothing is stored that it may go on by: it waits under its cover.
+            await own.asker.evaluate(() => chrome.storage.session.remove("passes"));
+            renameSync(module, `${module}.away`);
+            await own.killWorker();
+            await go(page, `${lab.home}/frame?covered`);
+            await sleep(2000);
+            assert.equal(await where(page), `${lab.home}/frame?covered`);
+            assert.ok(await has("doorlight-veil"));
+            renameSync(`${module}.away`, module);
+            await own.killWorker();
+            await own.ask({ ask: "check-again", address: lab.address });
+            await until(isSeen, { why: "the page, with the core" });
+            renameSync(module, `${module}.away`);
+            await own.killWorker();
+            await go(page, `${lab.home}/frame?again`);
+            await until(() => isAtGate(page), { why: "called back" });
         } finally {
             await own.close();
             lab.stop();

@@ -136,6 +136,49 @@ for (const kind of KINDS) {
             await until(() => page.evaluate(() => !document.querySelector("doorlight-veil")));
         });
 
+        test("a page fresh from the network is locked and seen, one out of a service worker is covered", async () => {
+            await good();
+            const page = await own.browser.newPage();
+            // How each cover comes, and whether the page hears a key under it.
+            await page.evaluateOnNewDocument(() => {
+                globalThis.covers = [];
+                const look = (cover) => {
+                    let isHeard = false;
+                    const hear = () => (isHeard = true);
+                    document.addEventListener("keydown", hear);
+                    document.dispatchEvent(new KeyboardEvent("keydown", { bubbles: true, cancelable: true }));
+                    document.removeEventListener("keydown", hear);
+                    covers.push(`${getComputedStyle(cover).display} ${isHeard ? "open" : "locked"}`);
+                };
+                const added = (records) => {
+                    for (const { addedNodes } of records) for (const node of addedNodes) if (node.localName === "doorlight-veil") look(node);
+                };
+                for (const cover of document.querySelectorAll("doorlight-veil")) look(cover);
+                new MutationObserver(added).observe(document, { childList: true, subtree: true });
+            });
+            const covers = async (url) => {
+                await go(page, url);
+                await until(async () => (await where(page)) === url);
+                return until(async () => {
+                    const seen = await page.evaluate(() => (document.querySelector("doorlight-veil") ? "" : covers.join()));
+                    return seen;
+                });
+            };
+            const unregister = () =>
+                page.evaluate(async () => {
+                    for (const one of await navigator.serviceWorker.getRegistrations()) await one.unregister();
+                });
+            // An earlier test's worker.
+            await covers(`${lab.home}/frame?before`);
+            await unregister();
+            assert.equal(await covers(`${lab.home}/frame?fresh`), "none locked");
+            await go(page, `${lab.home}/worker`);
+            await until(() => page.evaluate(() => document.body.dataset.worker === "ready"));
+            assert.equal(await covers(`${lab.home}/worker?again`), "grid locked");
+            await unregister();
+            await page.close();
+        });
+
         test("a page out of a service worker with the server down: no green, nothing to type into", async () => {
             await good();
             const page = await open("/worker");

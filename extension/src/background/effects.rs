@@ -128,8 +128,8 @@ impl Storage for Effects {
         api::store(area, entries).await
     }
 
-    async fn remove(&self, area: Area, key: &str) -> Result<(), Refused> {
-        api::unstore(area, key).await
+    async fn remove(&self, area: Area, keys: &[&str]) -> Result<(), Refused> {
+        api::unstore(area, keys).await
     }
 
     fn random_uuid(&self) -> String {

@@ -96,13 +96,13 @@ pub async fn store(area: Area, entries: Value) -> Result<(), Refused> {
     call(path, &[entries]).await.map(drop)
 }
 
-/// Removes what is stored under a key.
-pub async fn unstore(area: Area, key: &str) -> Result<(), Refused> {
+/// Removes what is stored under some keys.
+pub async fn unstore(area: Area, keys: &[&str]) -> Result<(), Refused> {
     let path = match area {
         Area::Local => "storage.local.remove",
         Area::Session => "storage.session.remove",
     };
-    call(path, &[json!(key)]).await.map(drop)
+    call(path, &[json!(keys)]).await.map(drop)
 }
 
 #[wasm_bindgen]

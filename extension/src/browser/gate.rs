@@ -305,7 +305,7 @@ impl Gate {
         // begins anew.
         *self.blocked.borrow_mut() = None;
         // Where that cannot be stored, the gate opens all the same.
-        let _ = api::unstore(Area::Local, BLOCKED).await;
+        let _ = api::unstore(Area::Local, &[BLOCKED]).await;
         // Nothing takes back a single setting: all go, and those that stay are made again.
         if may_return && is_less {
             api::clear_cookie_settings().await?;
@@ -331,7 +331,7 @@ impl Gate {
         }
         let is_clear = api::clear_cookie_settings().await.is_ok();
         *self.blocked.borrow_mut() = None;
-        is_clear && api::unstore(Area::Local, BLOCKED).await.is_ok()
+        is_clear && api::unstore(Area::Local, &[BLOCKED]).await.is_ok()
     }
 
     /// The browser has started: what was blocked before is blocked again with the next change.

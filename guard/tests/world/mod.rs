@@ -283,6 +283,18 @@ impl World {
     /// What has to hold after every single effect.
     fn check(&self) {
         let (session, pins) = self.known();
+        let passes = self.session.get("passes").cloned().unwrap_or_default();
+        let passes: Option<BTreeMap<String, (u64, u64)>> = serde_json::from_value(passes).ok();
+        let passes = passes.unwrap_or_default();
+        // Who compares a clock with that decides as who reads the session.
+        for (origin, (from, until)) in &passes {
+            let address = origin.strip_prefix("https://").unwrap().parse().unwrap();
+            let known = session.get(&address).expect("of what is stored");
+            for at in [from - 1, *from, until - 1, *until] {
+                let is_open = known.way(Timestamp::from_millis(at)).is_open();
+                assert_eq!(is_open, (*from..*until).contains(&at), "{origin}\n{:#?}", self.log);
+            }
+        }
         for address in self.rules.iter().filter(|_| !self.is_shared) {
             let known = session.get(address);
             let end = known.and_then(|known| known.fresh_until);
@@ -290,6 +302,11 @@ impl World {
             assert!(
                 is_good && end.is_some(),
                 "{address} is open without a stored good check\n{:#?}",
+                self.log
+            );
+            assert!(
+                passes.contains_key(&format!("https://{address}")),
+                "a page of {address} would wait\n{:#?}",
                 self.log
             );
             assert!(
@@ -667,11 +684,14 @@ impl Storage for Ports {
         if is_refused { Err(Refused { call: "write", reason: "no room".into() }) } else { Ok(()) }
     }
 
-    async fn remove(&self, area: Area, key: &str) -> Result<(), Refused> {
+    async fn remove(&self, area: Area, keys: &[&str]) -> Result<(), Refused> {
         self.0
-            .effect(format!("remove {key}"), |world| match area {
-                Area::Local => drop(world.local.remove(key)),
-                Area::Session => drop(world.session.remove(key)),
+            .effect(format!("remove {}", keys.join(" ")), |world| {
+                let held = match area {
+                    Area::Local => &mut world.local,
+                    Area::Session => &mut world.session,
+                };
+                held.retain(|key, _| !keys.contains(&key.as_str()));
             })
             .await;
         Ok(())
@@ -696,6 +716,11 @@ impl HomeLine for Ports {
     }
 
     async fn status(&self, _: &str) -> Option<u16> {
+        self.0.world.borrow_mut().log.push("line ended".into());
+        // As slow as a whole conversation.
+        for _ in 0..self.0.dice(40) {
+            self.0.pause().await;
+        }
         self.0.effect("status".into(), |world| world.answers_with).await
     }
 
