@@ -41,15 +41,21 @@ const loaded = (page, url) =>
         { every: 5, why: `${url} to load` },
     );
 
-/** A tab that notes when the veil over each of its pages is lifted. */
+/** A tab that notes of each of its pages until when it was hidden by the cover, and until when it was locked. */
 async function tab(browser) {
     const page = await browser.newPage();
     await page.evaluateOnNewDocument(() => {
-        const lifted = (records) => {
-            const gone = records.flatMap(({ removedNodes }) => [...removedNodes]);
-            if (gone.some(({ localName }) => localName === "doorlight-veil")) globalThis.liftedAt = performance.now();
+        const isCover = ({ localName }) => localName === "doorlight-veil";
+        let isHiding = false;
+        const look = (records) => {
+            for (const { target, addedNodes, removedNodes } of records) {
+                for (const cover of [target, ...addedNodes].filter(isCover)) isHiding ||= getComputedStyle(cover).display !== "none";
+                if (![...removedNodes].some(isCover)) continue;
+                globalThis.unlockedAt = performance.now();
+                if (isHiding) globalThis.uncoveredAt = unlockedAt;
+            }
         };
-        new MutationObserver(lifted).observe(document, { childList: true, subtree: true });
+        new MutationObserver(look).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ["style"] });
     });
     return page;
 }
@@ -60,8 +66,11 @@ async function again(page, url, hasVeil) {
     await page.goto(url);
     const wall = clock() - start;
     const { load } = await loaded(page, url);
-    const lifted = hasVeil && (await until(() => page.evaluate(() => globalThis.liftedAt), { every: 5 }));
-    return { load, wall, lifted };
+    const unlocked = hasVeil && (await until(() => page.evaluate(() => globalThis.unlockedAt), { every: 5 }));
+    const painted = () => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+    const paint = await until(painted, { every: 5, why: "something to see" });
+    const uncovered = hasVeil && (await page.evaluate(() => globalThis.uncoveredAt ?? 0));
+    return { load, wall, unlocked, seen: Math.max(paint, uncovered || 0) };
 }
 
 /** With nothing known and no connection: to the load of the page, by way of the gate where there is one. */
@@ -108,6 +117,20 @@ async function putToSleep(own) {
     await sleep(200);
 }
 
+/** How long a page of the home waits for the answer whether it may go on, by its own clock. */
+function asked(own, url) {
+    return own.asker.evaluate(async (url) => {
+        const [{ id }] = (await chrome.tabs.query({})).filter((tab) => tab.url === url);
+        const ask = async () => {
+            const start = performance.now();
+            const { is_open } = await chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: "bench" });
+            return is_open && performance.now() - start;
+        };
+        const [{ result }] = await chrome.scripting.executeScript({ target: { tabId: id }, func: ask });
+        return result;
+    }, url);
+}
+
 /** How long the last probe was on the network, by the background's own list of requests. */
 async function probed(own) {
     const read = async () => {
@@ -125,11 +148,12 @@ async function probed(own) {
     return (await until(last, { within: 5000, why: "the probe among the background's requests" })).duration;
 }
 
-async function measure(lab, own, bare) {
+async function measure(lab, { own, bare, floor, line }) {
     const samples = {};
     const add = (name, value) => (samples[name] ??= []).push(value);
     const guarded = await tab(own.browser);
     const plain = await tab(bare.browser);
+    const empty = await tab(floor.browser);
     const url = (n) => `${lab.home}/frame?${n}`;
 
     const forget = async () => {
@@ -146,21 +170,36 @@ async function measure(lab, own, bare) {
         add("first bare", without);
     }
 
+    const tabs = [["own", guarded], ["bare", plain], ["floor", empty]];
     for (let round = -5; round < ROUNDS; round++) {
-        const both = {};
-        // Who comes second may find the machine warmer.
-        for (const name of round % 2 ? ["with", "without"] : ["without", "with"]) {
-            both[name] = await again(name === "with" ? guarded : plain, url(`again${round}`), name === "with");
+        const times = {};
+        // Who comes later may find the machine warmer.
+        for (let turn = 0; turn < tabs.length; turn++) {
+            const [name, page] = tabs[(round + 5 + turn) % tabs.length];
+            times[name] = await again(page, url(`again${round}`), name === "own");
         }
         if (round < 0) continue;
-        for (const what of ["load", "wall"]) {
-            add(what, both.with[what]);
-            add(`${what} bare`, both.without[what]);
-        }
-        add("lifted", both.with.lifted);
-        add("lifted bare", both.without.load);
+        for (const what of ["load", "wall", "seen"]) for (const name of Object.keys(times)) add(`${what} ${name}`, times[name][what]);
+        add("unlocked", times.own.unlocked);
     }
     await guarded.close();
+    await empty.close();
+
+    for (const one of [own, line]) {
+        await one.ask({ ask: "status", url: lab.home });
+        const page = await one.browser.newPage();
+        await go(page, url("asked"));
+        await loaded(page, url("asked"));
+    }
+    for (let round = -1; round < SLEEPS; round++) {
+        for (const [name, one] of [["own", own], ["line", line]]) {
+            await one.ask({ ask: "status", url: lab.home });
+            await putToSleep(one);
+            const time = await asked(one, url("asked"));
+            if (!time) throw new Error(`${name}: it may not go on`);
+            if (round >= 0) add(`asked ${name}`, time);
+        }
+    }
 
     for (let round = 0; round < SLEEPS; round++) {
         await own.status(); // wakes it
@@ -186,38 +225,55 @@ async function measure(lab, own, bare) {
 
 function show(samples) {
     const ms = (number) => number.toFixed(1);
-    // Of the two times of each round, so that a slow moment of the machine hits both.
-    const row = (title, one, other, aim, value = "over") => {
-        const pairs = samples[one].map((time, round) => [time, samples[other][round]]);
-        const over = median(pairs.map(([a, b]) => a - b));
-        const judged = value === "over" ? over : median(samples[one]);
-        const word = aim === undefined ? "" : `at most ${aim} ms ${value === "over" ? "over" : "in all"}: ${judged <= aim ? "met" : "MISSED"}`;
-        return [title, ms(median(samples[one])), ms(median(samples[other])), ms(over), median(pairs.map(([a, b]) => a / b)).toFixed(2), word];
+    // Of the times of each round, so that a slow moment of the machine hits all.
+    const rounds = (names, value) => median(samples[names[0]].map((_, round) => value(...names.map((name) => samples[name][round]))));
+    const over = (one, other) => rounds([one, other], (a, b) => a - b);
+    const row = (title, one, other, word) => {
+        const ratio = rounds([one, other], (a, b) => a / b);
+        return [title, ms(median(samples[one])), ms(median(samples[other])), ms(over(one, other)), ratio.toFixed(2), word];
     };
+    const most = (value, limit, unit) => `at most ${limit} ${unit}: ${value <= limit ? "met" : "MISSED"}`;
+    const times = over("load own", "load bare") / over("load floor", "load bare");
+    const asleep = rounds(["asked own", "asked line"], (a, b) => a / b);
     table([
         ["with the extension, against", "ms", "against", "over", "ratio", "aim"],
-        row("check fresh, load (page's own clock): no extension", "load", "load bare", 5),
-        row("check fresh, load (driver's clock): no extension", "wall", "wall bare", 5),
-        row("check fresh, until it can be seen: no extension's load", "lifted", "lifted bare"),
-        row("first visit, load: no extension, new connection", "first", "first bare", 100),
-        row("background asleep, until the sign: awake", "asleep", "awake", 100, "all"),
-        row("check again, question to answer: its probe's network", "check", "network"),
+        row("check fresh, load (page's own clock): no extension", "load own", "load bare", `${times.toFixed(1)} times what is next; ${most(times, 2, "times")}`),
+        row("an extension with the same listeners and an empty script: none", "load floor", "load bare", ""),
+        row("check fresh, load (driver's clock): no extension", "wall own", "wall bare", ""),
+        row("check fresh, until it is seen: no extension", "seen own", "seen bare", most(over("seen own", "seen bare"), 8, "ms over")),
+        row("check fresh, until it takes keys: no extension's load", "unlocked", "load bare", ""),
+        row("first visit, load: no extension, new connection", "first", "first bare", most(over("first", "first bare"), samples.limit, "ms over")),
+        row("background asleep, until it answers a page: one of one line", "asked own", "asked line", most(asleep, 2.5, "times")),
+        row("background asleep, until the sign: awake", "asleep", "awake", ""),
+        row("check again, question to answer: its probe's network", "check", "network", ""),
     ]);
 }
 
+// What an extension costs that does nothing: the same listeners before a core that agrees to everything; and a background of one line. Both have an empty script in
+// each page.
+const AGREES = `
+const init = async () => {};
+const answers = { message: async () => ({ is_open: true }), is_open: () => true, is_open_for: () => true, has_security_info: () => false };
+const start = async () => new Proxy({}, { get: (_, name) => (name === "then" ? undefined : (answers[name] ?? (async () => ({})))) });`;
+const inPages = (host) => `
+chrome.scripting.registerContentScripts([{ id: "empty", js: ["veil.js"], matches: ["*://${host}/*"], runAt: "document_start", allFrames: true, matchOriginAsFallback: true }]).catch(() => {});`;
+const floors = (host) => ({
+    floor: { "background.js": (text) => text.replace(/^import .*$/m, AGREES) + inPages(host), "veil.js": () => "" },
+    line: { "background.js": () => `chrome.runtime.onMessage.addListener((_, __, answer) => answer({ is_open: true }));${inPages(host)}`, "veil.js": () => "" },
+});
+
 for (const kind of KINDS) {
     const lab = await startLab();
-    const started = [];
+    const started = {};
     try {
-        const own = await launch(kind, lab, { prefs: PREFS });
-        started.push(own);
-        const bare = await launch(kind, lab, { prefs: PREFS, isBare: true });
-        started.push(bare);
-        await own.guard();
-        console.log(`\n${await own.browser.version()}, ${ROUNDS} rounds (${SLEEPS} of sleep), medians, load ${loadavg()[0].toFixed(1)}, ${new Date().toISOString()}`);
-        show(await measure(lab, own, bare));
+        const { floor, line } = floors(lab.host);
+        const kinds = { own: {}, bare: { isBare: true }, floor: { files: floor }, line: { files: line } };
+        for (const [name, more] of Object.entries(kinds)) started[name] = await launch(kind, lab, { prefs: PREFS, ...more });
+        await started.own.guard();
+        console.log(`\n${await started.own.browser.version()}, ${ROUNDS} rounds (${SLEEPS} of sleep), medians, load ${loadavg()[0].toFixed(1)}, ${new Date().toISOString()}`);
+        show({ ...(await measure(lab, started)), limit: kind === "chromium" ? 100 : 50 });
     } finally {
-        for (const one of started) {
+        for (const one of Object.values(started)) {
             await one.close();
             rmSync(one.folder, { recursive: true, force: true });
         }

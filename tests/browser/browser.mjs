@@ -62,9 +62,10 @@ function trust(database, lab, clientCertificate) {
 
 /**
  * Host permissions are given from a click, and headless browsers show no prompt for it. So the copy of the extension that is tested here has the lab's
- * host from the start, by one key more in its manifest, and those of `hosts`. The prompt itself is answered in `permission.test.mjs`.
+ * host from the start, by one key more in its manifest, and those of `hosts`. The prompt itself is answered in `permission.test.mjs`. `files`: for each file that
+ * is to be another, what makes it out of what it was; for benchmarks.
  */
-function prepared(kind, lab, folder, { isStock, hasWatch, hasCookies = true, mayDownload, hosts = [] }) {
+function prepared(kind, lab, folder, { isStock, hasWatch, hasCookies = true, mayDownload, hosts = [], files = {} }) {
     const extension = join(folder, "extension");
     cpSync(join(process.env.DOORLIGHT_EXTENSION, kind), extension, { recursive: true });
     const manifest = JSON.parse(readFileSync(join(extension, "manifest.json"), "utf8"));
@@ -79,6 +80,9 @@ function prepared(kind, lab, folder, { isStock, hasWatch, hasCookies = true, may
         manifest.permissions.push("notifications");
     }
     writeFileSync(join(extension, "manifest.json"), JSON.stringify(manifest));
+    for (const [name, change] of Object.entries(files)) {
+        writeFileSync(join(extension, name), change(readFileSync(join(extension, name), "utf8")));
+    }
     return extension;
 }
 
