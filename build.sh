@@ -13,7 +13,9 @@ usage() {
 ./build.sh run www              serve the web page on this machine, and print its address
 ./build.sh run ARGUMENTS…       run the command line
 ./build.sh test [home]          everything that has to be green: format, lints, licences, tests, wasm and its size, both browsers; with "home" real Home Assistants, too
-./build.sh test-browsers        the browser tests alone
+./build.sh check                format, lints and the unit tests of core, guard and command line: for between two changes
+./build.sh test-browsers [FILE [NAME]]  the browser tests alone; those of one file, of a build made in seconds, and of these those with NAME in their name.
+                                DOORLIGHT_BROWSER=firefox or chromium for one browser, DOORLIGHT_FIREFOX=PATH for another Firefox than the ESR
 ./build.sh test-home [VERSION]  against real Home Assistants, 2025.4.4 and 2026.11.0 or the named one, which are installed for it (Python 3.13 and 3.14, the latter
                                 in a Debian in a folder where the machine has none, with root or sudo; three gigabytes, once)
 ./build.sh package              both packages of the extension and the web page, in target/package
@@ -97,8 +99,10 @@ build_for_browsers() {
 
 # The command line, for whatever compares with it.
 build_command_line() {
-    cargo build --quiet --release --package doorlight-cli
-    DOORLIGHT_CLI=$(realpath "${CARGO_TARGET_DIR:-target}")/release/doorlight
+    local profile=release
+    [[ -z ${DOORLIGHT_DRAFT-} ]] || profile=dev
+    cargo build --quiet --profile "$profile" --package doorlight-cli
+    DOORLIGHT_CLI=$(realpath "${CARGO_TARGET_DIR:-target}")/${profile/dev/debug}/doorlight
     export DOORLIGHT_CLI
 }
 
@@ -131,8 +135,23 @@ node_test() {
 
 # Two files at once: each waits for its browser most of the time, and none measures it.
 test_browsers() {
-    say "real browsers: $(chromium --version 2>/dev/null), $(firefox-esr --version 2>/dev/null)"
-    node_test 2 tests/browser/*.test.mjs
+    say "real browsers: $(chromium --version 2>/dev/null), $("${DOORLIGHT_FIREFOX:-firefox-esr}" --version 2>/dev/null)"
+    if (($#)); then
+        node_test 1 ${2:+--test-name-pattern="$2"} "tests/browser/${1%.test.mjs}.test.mjs"
+    else
+        node_test 2 tests/browser/*.test.mjs
+    fi
+}
+
+# What fails mostly fails here. Nothing for browsers is built, and nothing installed but Rust.
+check() {
+    setup_rust
+    say "format and lints"
+    cargo fmt --all --check
+    cargo clippy --quiet --package doorlight --package doorlight-guard --package doorlight-cli --package doorlight-extension --all-targets -- --deny warnings
+    say "unit tests"
+    cargo test --quiet --package doorlight --package doorlight-guard --package doorlight-extension --lib
+    cargo test --quiet --package doorlight-cli --bins
 }
 
 # With real Home Assistants: what each answers is what was written down of it, and what is tested with the lab's double elsewhere holds with it too. Without an
@@ -307,7 +326,12 @@ case $command in
     test)
         test_all
         [[ ${1-} != home ]] || test_home ;;
-    test-browsers) build_for_browsers; build_command_line; test_browsers ;;
+    check) check ;;
+    test-browsers)
+        ((!$#)) || export DOORLIGHT_DRAFT=1
+        build_for_browsers
+        build_command_line
+        test_browsers "$@" ;;
     test-home) build_for_browsers; test_home "$@" ;;
     package) package ;;
     soak) build_for_browsers; for browser in chromium firefox; do node tests/browser/soak.mjs "${1:-30}" "$browser"; done ;;

@@ -8,12 +8,14 @@ const STAYS = 3000;
 let wanted = bare(location.hash.slice(1));
 const isPost = location.search === "?post";
 const hasBody = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
+let onward;
 
 // Inside another page nobody could see whose buttons these are.
 if (window.top === window) {
   name(wanted);
   // Sent to another address while it is open: only what is behind the # changes, and nothing would load.
   addEventListener("hashchange", () => location.reload());
+  onward = prepare();
   check();
 }
 
@@ -57,15 +59,20 @@ async function check() {
 }
 
 // Goes on as what it was. Nothing shows whether a visit was the user's own or another site's, so it
-// goes as the other site's (onward.js).
-globalThis.doorlightGoOn = async (url) => {
-  await hasBody;
-  document.getElementById("onward")?.remove();
+// goes as the other site's (onward.js). The frame for it loads while the check is made.
+function prepare() {
   const frame = Object.assign(document.createElement("iframe"), { id: "onward", hidden: true, title: "" });
   // Without the last a browser drops what comes as a download (both, measured).
   frame.setAttribute("sandbox", "allow-scripts allow-top-navigation allow-downloads");
-  frame.src = `onward.html#${url}`;
-  document.body.append(frame);
+  frame.src = "onward.html";
+  const ready = new Promise((resolve) => addEventListener("message", ({ source }) => source === frame.contentWindow && resolve(frame)));
+  document.documentElement.append(frame);
+  return ready;
+}
+
+globalThis.doorlightGoOn = async (url) => {
+  const { contentWindow } = await onward;
+  contentWindow.postMessage(url, "*");
 };
 
 // A gate that says open and is shut would send the tab to and fro without end: it goes on once in a second.

@@ -22,7 +22,8 @@ describe("the permission prompt, in a window", () => {
                 assert.deepEqual((await granted()).origins, []);
                 assert.equal((await own.status()).light, "not-guarded");
                 const button = await until(() => page.$("main button"));
-                await page.bringToFront();
+                // Firefox 159's driver refuses that for a page of an extension, which was opened last and is in front.
+                await page.bringToFront().catch(() => {});
                 await button.click();
                 await sleep(1500);
                 assert.deepEqual((await granted()).origins, [], "nothing before the answer");
