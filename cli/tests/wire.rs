@@ -15,7 +15,7 @@ mod support;
 mod desk;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use doorlight_lab::cli::{Judged, judged};
@@ -37,6 +37,17 @@ fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     address
 }
 
+/// Says something whatever was asked, and hears out the other end: a connection that is closed with
+/// something unread in it is reset, and what was said may be lost with it.
+fn tell<'a>(mut stream: TcpStream, parts: impl IntoIterator<Item = &'a [u8]>) {
+    let _ = stream.read(&mut [0; 1024]);
+    for part in parts {
+        let _ = stream.write_all(part);
+    }
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.read_to_end(&mut Vec::new());
+}
+
 fn check(desk: &Desk, at: SocketAddr) -> Judged {
     let (roots, list) = (desk.path("roots.pem"), desk.path("log_list.json"));
     let at = at.to_string();
@@ -49,23 +60,13 @@ fn check(desk: &Desk, at: SocketAddr) -> Judged {
 fn what_no_certificate_came_of_is_named() {
     let desk = Desk::new();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let say = |answer: &'static [u8]| {
-        server(move |mut stream| {
-            let _ = stream.read(&mut [0; 1024]);
-            let _ = stream.write_all(answer);
-        })
-    };
+    let say = |answer: &'static [u8]| server(move |stream| tell(stream, [answer]));
     let silent = {
         let held = std::sync::Mutex::new(Vec::new());
         server(move |stream| held.lock().unwrap().push(stream))
     };
     // In parts, as a slow proxy writes it.
-    let dripping = server(|mut stream| {
-        let _ = stream.read(&mut [0; 1024]);
-        for byte in b"HTTP/1.1 400 Bad Request\r\n\r\n" {
-            let _ = stream.write_all(&[*byte]);
-        }
-    });
+    let dripping = server(|stream| tell(stream, b"HTTP/1.1 400 Bad Request\r\n\r\n".chunks(1)));
     for (at, code) in [
         (closed, "certificate-missing"),
         (silent, "certificate-timed-out"),
