@@ -84,26 +84,23 @@ webRequest.onErrorOccurred.addListener((details) => STOPPED.includes(details.err
 // under way.
 webRequest.onSendHeaders.addListener(({ url }) => core?.request_sent(url), { ...guarded, types: ["xmlhttprequest"], tabId: -1 });
 
-// The common question, while the core wakes: may the page that has just come be seen? The core has stored for each origin from when to when (`SessionText`); here that
-// is only compared. It hears the question as well, and whatever it finds otherwise it does.
-const mayBeSeen = async ({ ask, has_woken, is_restored, was_reopened }, { url, origin, frameId, tab }) => {
-    const isPlain = ask === "hello" && !has_woken && !is_restored && !was_reopened && frameId === 0 && tab;
-    const whose = isPlain && new URL(url).origin;
-    if (!whose || (origin ?? whose) !== whose) return false;
-    const { passes } = await chrome.storage.session.get("passes");
-    const [from, until] = passes[whose];
+// Whether the page that has just come may be seen while the core wakes or works. It has stored for each origin from when to when it may pass (`SessionText`); here
+// that is only compared. What can be typed into the page waits for the core's own word.
+const ofPasses = ({ passes = {} }) => passes;
+let passes = chrome.storage.session.get("passes").then(ofPasses);
+chrome.storage.session.onChanged.addListener(({ passes: changed }) => {
+    if (changed) passes = Promise.resolve(changed.newValue ?? {});
+});
+const mayBeSeen = async ({ url, origin, frameId, tab }) => {
+    const whose = new URL(url).origin;
+    if (frameId !== 0 || !tab || (origin ?? whose) !== whose) return false;
+    const [from, until] = (await passes)[whose];
     const now = Date.now();
     return from <= now && now < until;
 };
 runtime.onMessage.addListener((message, sender, answer) => {
-    const early = core ? Promise.resolve(false) : mayBeSeen(message, sender).catch(() => false);
-    early.then((isOpen) => isOpen && answer({ is_open: true }));
-    const answered = background.then((core) => core.message(message, sender)).then(answer);
-    // Without the core nothing may be seen: a page that was let go is called back.
-    answered.catch(async () => {
-        answer(null);
-        if (await early) await chrome.tabs.sendMessage(sender.tab.id, { tell: "leave", origin: new URL(sender.url).origin });
-    });
+    const answered = message?.ask === "glance" ? mayBeSeen(sender) : background.then((core) => core.message(message, sender));
+    answered.then(answer, () => answer(null));
     return true;
 });
 // If the core does not start, or stops answering, Chromium's open rules go: what is left shuts every gate.

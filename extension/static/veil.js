@@ -5,7 +5,7 @@
 // The lock is the listeners: they are the first on the window, so no key, paste or drop reaches a field, wherever it is and whenever it was added (light tree,
 // shadow trees, second factor). Fields are also disabled while they are covered, so that nothing is filled in by itself. The cover is for the eye: a plain
 // sheet at first, because most answers come within a blink; words, and a place above everything else, for those that do not. A page that has just come over the
-// network came by rules that were open: it is locked like every other, and seen until that blink is over.
+// network, of an address whose check counts by what is stored, is seen while it waits, and locked like every other.
 (() => {
     if (globalThis.doorlightVeil) return;
     globalThis.doorlightVeil = true;
@@ -23,7 +23,7 @@
     let again = {};
     let cover;
     let placed;
-    let words;
+    let round = 0;
     const disabled = new Set();
     const inert = new Set();
     const hidden = new Map();
@@ -32,8 +32,15 @@
     let added = 0;
     // Most covers are gone within a blink: only one that stays hides frames, which moves the page.
     let isLong = false;
-    // The sheet lies there and is not shown yet.
+    // The sheet lies there and is not shown.
     let isSheer = false;
+    // A page may clear every timer that there is, a content script's too; not these.
+    const pending = new Set();
+    const after = (time, act) => {
+        const signal = AbortSignal.timeout(time);
+        pending.add(signal);
+        signal.addEventListener("abort", () => pending.delete(signal) && act());
+    };
 
     const stop = (event) => {
         if (!isCovered) return;
@@ -118,13 +125,16 @@
         if (!isCovered) return;
         added = 0;
         isLong = true;
-        isSheer = false;
         tend();
         shutFields(document);
         spread();
         show();
         raise();
-        words = setTimeout(patrol, BLINK / 2);
+        patrolIn(BLINK / 2);
+    };
+    const patrolIn = (time) => {
+        const mine = ++round;
+        after(time, () => mine === round && patrol());
     };
 
     const HTML = "http://www.w3.org/1999/xhtml";
@@ -160,7 +170,7 @@
     // shown again and again: the page may do the same.
     const isAlone = () => cover.matches(":popover-open") && document.querySelectorAll(":popover-open, :modal, :fullscreen").length === 1;
     const raise = () => {
-        if (!cover?.isConnected || isAlone()) return;
+        if (isSheer || !cover?.isConnected || isAlone()) return;
         cover.shadow ??= write();
         cover.popover = "manual";
         try {
@@ -190,22 +200,27 @@
             return false;
         }
     };
-    const lower = (maySee = false) => {
+    const glance = async () => {
+        const mine = asked;
+        if ((await chrome.runtime.sendMessage({ ask: "glance" })) !== true || mine !== asked || !isCovered) return;
+        isSheer = true;
+        show();
+    };
+    const lower = () => {
         tend();
         isCovered = true;
-        isSheer = maySee;
+        isSheer = false;
         isLong = false;
         added = 0;
         watch(document);
         shutFields(document);
         spread();
         show();
-        clearTimeout(words);
-        words = setTimeout(patrol, BLINK);
+        patrolIn(BLINK);
     };
     const lift = () => {
         isCovered = false;
-        clearTimeout(words);
+        round++;
         observer.takeRecords();
         for (const element of disabled) element.disabled = false;
         disabled.clear();
@@ -232,7 +247,6 @@
         if (isTop) {
             location.replace(`${chrome.runtime.getURL("gate.html")}#${wanted}`);
             depart();
-            setInterval(depart, 1000);
         } else if (location.protocol.startsWith("http")) location.replace("about:blank");
     };
     // Each `document.open()` cancels a navigation under way (HTML, document open steps, 7), in
@@ -241,6 +255,7 @@
     const depart = () => {
         chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: id }).catch(() => {});
         if (wasReopened) hold();
+        after(1000, depart);
     };
     const hold = () => {
         for (const end = performance.now() + 700; performance.now() < end; );
@@ -251,7 +266,6 @@
     const setFree = () => {
         asked++;
         isFree = true;
-        clearInterval(ticking);
         reopening.disconnect();
         for (const type of input) window.removeEventListener(type, stop, { capture: true });
         delete globalThis.doorlightVeil;
@@ -263,8 +277,10 @@
     const ask = async (more = {}) => {
         if (hasLeft) return;
         if (isOrphan()) return setFree();
-        lower(asked === 0 && !isCovered && cameFromNetwork());
+        const isFresh = asked === 0 && !isCovered && cameFromNetwork();
+        lower();
         const mine = ++asked;
+        if (isFresh) glance().catch(() => {});
         let passage;
         let pause = 2000;
         // That it has woken is said once: again, it would undo the check that it waits for. It waits under its veil all the same.
@@ -272,7 +288,7 @@
         again = next;
         try {
             const answer = chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: id, ...more, was_reopened: wasReopened });
-            passage = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 4000))]);
+            passage = await Promise.race([answer, new Promise((resolve) => after(4000, resolve))]);
         } catch {
             if (isOrphan()) return setFree();
             // The background was on its way to sleep (Firefox): the page stays covered, and asks again.
@@ -289,13 +305,13 @@
         if (passage && wasReopened && !isTop) return leave();
         // A home that stays away is asked less and less often.
         if (++waited > 15) pause = Math.max(pause, 30_000);
-        setTimeout(() => mine === asked && ask(next), pause);
+        after(pause, () => mine === asked && ask(next));
     };
 
     // Covered on its way into the cache, so that it is covered when it comes back.
     const cached = () => (asked++, lower());
     // Firefox lets the script speak again only after this event; it is covered from its way into the cache.
-    const restored = () => setTimeout(ask, 0, { is_restored: true });
+    const restored = () => after(0, () => ask({ is_restored: true }));
     const woken = () => ask({ has_woken: true });
     const heeded = [
         [HEARD, heard],
@@ -321,12 +337,15 @@
     }
     // Timers stand still while the machine sleeps. Browsers let a hidden page's run once a minute.
     let last = Date.now();
-    const ticking = setInterval(() => {
+    const tick = () => {
+        if (isFree) return;
         if (isOrphan()) return setFree();
+        after(20_000, tick);
         tend();
         const gap = Date.now() - last;
         last = Date.now();
         // Or the clock was set back, and nothing from before counts.
         if (gap > 180_000 || gap < 0) woken();
-    }, 20_000);
+    };
+    after(20_000, tick);
 })();

@@ -317,8 +317,8 @@ pub struct Session {
     generation: u32,
 }
 
-/// The session as it is stored: all of it, and what a page may go on by without it. Both are
-/// written together, and say the same.
+/// The session as it is stored: all of it, and by what a page may be seen while it waits for the
+/// engine. Both are written together, and say the same.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionText {
     /// All of it, in JSON.

@@ -166,7 +166,8 @@ impl Lab {
         let moved = self.other_authority.issue(&self.order(1, Scts::From(&logs)), &self.home_key);
         let wildcard = Order { names: &[HOST, WILDCARD], ..self.order(9, Scts::From(&logs)) };
         let wildcard = self.authority.issue(&wildcard, &self.home_key);
-        let due = self.authority.issue(&self.order(57, Scts::From(&logs)), &self.home_key);
+        let due = Order { names: &[HOST, WILDCARD], ..self.order(57, Scts::From(&logs)) };
+        let due = self.authority.issue(&due, &self.home_key);
         let new_key = key(KeyShape::P384);
         let downgraded = self.authority.issue(&self.order(1, Scts::From(&logs)), &new_key);
         let copied_scts = Scts::Forged(embedded_sct_list(&good[0]));
