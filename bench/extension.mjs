@@ -117,18 +117,18 @@ async function putToSleep(own) {
     await sleep(200);
 }
 
-/** How long a page of the home waits for the answer whether it may go on, by its own clock. */
-function asked(own, url) {
-    return own.asker.evaluate(async (url) => {
+/** How long a page of the home waits for the answer whether it may be seen (`glance`), or typed into (`hello`), by its own clock. */
+function asked(own, url, what) {
+    return own.asker.evaluate(async (url, what) => {
         const [{ id }] = (await chrome.tabs.query({})).filter((tab) => tab.url === url);
-        const ask = async () => {
+        const ask = async (what) => {
             const start = performance.now();
-            const { is_open } = await chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: "bench" });
-            return is_open && performance.now() - start;
+            const answer = await chrome.runtime.sendMessage({ ask: what, url: location.href, document: "bench" });
+            return (answer === true || answer?.is_open) && performance.now() - start;
         };
-        const [{ result }] = await chrome.scripting.executeScript({ target: { tabId: id }, func: ask });
+        const [{ result }] = await chrome.scripting.executeScript({ target: { tabId: id }, func: ask, args: [what] });
         return result;
-    }, url);
+    }, url, what);
 }
 
 /** How long the last probe was on the network, by the background's own list of requests. */
@@ -192,10 +192,10 @@ async function measure(lab, { own, bare, floor, line }) {
         await loaded(page, url("asked"));
     }
     for (let round = -1; round < SLEEPS; round++) {
-        for (const [name, one] of [["own", own], ["line", line]]) {
+        for (const [name, one, what] of [["glance", own, "glance"], ["hello", own, "hello"], ["line", line, "hello"]]) {
             await one.ask({ ask: "status", url: lab.home });
             await putToSleep(one);
-            const time = await asked(one, url("asked"));
+            const time = await asked(one, url("asked"), what);
             if (!time) throw new Error(`${name}: it may not go on`);
             if (round >= 0) add(`asked ${name}`, time);
         }
@@ -234,7 +234,7 @@ function show(samples) {
     };
     const most = (value, limit, unit) => `at most ${limit} ${unit}: ${value <= limit ? "met" : "MISSED"}`;
     const times = over("load own", "load bare") / over("load floor", "load bare");
-    const asleep = rounds(["asked own", "asked line"], (a, b) => a / b);
+    const asleep = rounds(["asked hello", "asked line"], (a, b) => a / b);
     table([
         ["with the extension, against", "ms", "against", "over", "ratio", "aim"],
         row("check fresh, load (page's own clock): no extension", "load own", "load bare", `${times.toFixed(1)} times what is next; ${most(times, 2, "times")}`),
@@ -243,7 +243,8 @@ function show(samples) {
         row("check fresh, until it is seen: no extension", "seen own", "seen bare", most(over("seen own", "seen bare"), 8, "ms over")),
         row("check fresh, until it takes keys: no extension's load", "unlocked", "load bare", ""),
         row("first visit, load: no extension, new connection", "first", "first bare", most(over("first", "first bare"), samples.limit, "ms over")),
-        row("background asleep, until it answers a page: one of one line", "asked own", "asked line", most(asleep, 2.5, "times")),
+        row("background asleep, until a page may be seen: one of one line", "asked glance", "asked line", ""),
+        row("background asleep, until it takes keys: one of one line", "asked hello", "asked line", most(asleep, 2.5, "times")),
         row("background asleep, until the sign: awake", "asleep", "awake", ""),
         row("check again, question to answer: its probe's network", "check", "network", ""),
     ]);
