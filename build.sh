@@ -187,6 +187,7 @@ screenshots() {
 
 # The same bytes from the same sources: files in order, with one date, without anything of this machine.
 package() {
+    unset DOORLIGHT_DRAFT
     setup_rust
     local published age
     published=$(sed -n 's/.*"log_list_timestamp": *"\([^"]*\)".*/\1/p' data/log_list.json | head -n 1)

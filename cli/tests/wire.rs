@@ -37,8 +37,8 @@ fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     address
 }
 
-/// Says something whatever was asked, and hears out the other end: a connection that is closed with
-/// something unread in it is reset, and what was said may be lost with it.
+/// Answers whatever was asked, then reads to the end. Closing a connection with unread bytes in it
+/// resets it, and the answer may be lost.
 fn tell<'a>(mut stream: TcpStream, parts: impl IntoIterator<Item = &'a [u8]>) {
     let _ = stream.read(&mut [0; 1024]);
     for part in parts {

@@ -200,9 +200,8 @@
             return false;
         }
     };
-    const glance = async () => {
-        const mine = asked;
-        if ((await chrome.runtime.sendMessage({ ask: "glance" })) !== true || mine !== asked || !isCovered) return;
+    const glance = async (isWaiting) => {
+        if ((await chrome.runtime.sendMessage({ ask: "glance" })) !== true || !isWaiting()) return;
         isSheer = true;
         show();
     };
@@ -253,9 +252,9 @@
     // Chromium 156 the browser's own too (measured). So the page gets no turn while the background
     // sends its tab to the gate.
     const depart = () => {
+        after(1000, depart);
         chrome.runtime.sendMessage({ ask: "hello", url: location.href, document: id }).catch(() => {});
         if (wasReopened) hold();
-        after(1000, depart);
     };
     const hold = () => {
         for (const end = performance.now() + 700; performance.now() < end; );
@@ -280,7 +279,8 @@
         const isFresh = asked === 0 && !isCovered && cameFromNetwork();
         lower();
         const mine = ++asked;
-        if (isFresh) glance().catch(() => {});
+        let isAnswered = false;
+        if (isFresh) glance(() => mine === asked && isCovered && !isAnswered).catch(() => {});
         let passage;
         let pause = 2000;
         // That it has woken is said once: again, it would undo the check that it waits for. It waits under its veil all the same.
@@ -296,6 +296,12 @@
             next = more;
         }
         if (mine !== asked) return;
+        isAnswered = Boolean(passage);
+        // The core says no: it is not to be seen any longer either.
+        if (passage && !passage.is_open) {
+            isSheer = false;
+            show();
+        }
         if (passage?.is_leaving && wasReopened) return leave();
         if (passage?.is_leaving) return;
         if (passage?.is_open) {

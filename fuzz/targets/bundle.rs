@@ -36,7 +36,8 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(split(indented.as_bytes()).as_ref(), Ok(&found));
     let utf16: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(split(&utf16).as_ref(), Ok(&found));
-    // One more at its end is found, and hides none. What is DER and too short for a certificate is no text that anybody meant.
+    // One more at its end is found, and hides none. DER that is too short for a certificate is left
+    // out: it may be valid UTF-8.
     let is_text = core::str::from_utf8(data).is_ok() && !data.contains(&0);
     let one_more = [data, b"\n", pem(&found[..1]).as_bytes()].concat();
     if let (true, Ok(more)) = (is_text && is_meant(data), split(&one_more)) {

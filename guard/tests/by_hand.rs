@@ -86,7 +86,8 @@ fn a_home_is_set_asked_and_forgotten() {
     }));
 }
 
-/// The home is set anew while it is asked why it did not answer: what comes of that is nobody's.
+/// The user sets the home anew while it is being asked why it did not answer. The late answer must
+/// not be stored for the new home.
 #[test]
 fn what_is_found_out_about_a_home_of_before_is_not_written() {
     let [one, _] = addresses();
