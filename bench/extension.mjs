@@ -253,13 +253,15 @@ function show(samples) {
 // What an extension costs that does nothing: the same listeners before a core that agrees to everything; and a background of one line. Both have an empty script in
 // each page.
 const AGREES = `
-const init = async () => {};
+const initWaking = async () => {};
+const initWhole = initWaking;
 const answers = { message: async () => ({ is_open: true }), is_open: () => true, is_open_for: () => true, has_security_info: () => false };
-const start = async () => new Proxy({}, { get: (_, name) => (name === "then" ? undefined : (answers[name] ?? (async () => ({})))) });`;
+const startWaking = async () => new Proxy({}, { get: (_, name) => (name === "then" ? undefined : (answers[name] ?? (async () => ({})))) });
+const startWhole = startWaking;`;
 const inPages = (host) => `
 chrome.scripting.registerContentScripts([{ id: "empty", js: ["veil.js"], matches: ["*://${host}/*"], runAt: "document_start", allFrames: true, matchOriginAsFallback: true }]).catch(() => {});`;
 const floors = (host) => ({
-    floor: { "background.js": (text) => text.replace(/^import .*$/m, AGREES) + inPages(host), "veil.js": () => "" },
+    floor: { "background.js": (text) => AGREES + text.replaceAll(/^import .*$/gm, "") + inPages(host), "veil.js": () => "" },
     line: { "background.js": () => `chrome.runtime.onMessage.addListener((_, __, answer) => answer({ is_open: true }));${inPages(host)}`, "veil.js": () => "" },
 });
 

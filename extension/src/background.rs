@@ -2,16 +2,21 @@
 //! functions.
 
 pub mod browser_events;
+#[cfg(feature = "background")]
 pub mod client_certificate;
 pub mod effects;
 pub mod engine;
 pub mod guarding;
+#[cfg(feature = "background")]
 pub mod home_status;
+#[cfg(feature = "background")]
 pub mod message_handler;
+pub mod passage;
 pub mod sender;
+#[cfg(feature = "background")]
 pub mod watch_status;
 
-use js_sys::Promise;
+use js_sys::{Function, Promise};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, spawn_local};
@@ -22,6 +27,8 @@ use crate::background::engine::Engine;
 use crate::background::sender::Sender;
 use crate::browser::api;
 use crate::browser::capture::Browser;
+#[cfg(not(feature = "background"))]
+use doorlight_guard::deferred::relieve;
 use doorlight_guard::ports::Refused;
 
 /// The background, started.
@@ -29,14 +36,15 @@ use doorlight_guard::ports::Refused;
 #[derive(Debug)]
 pub struct Background(Engine);
 
-/// Starts the background: reads what is kept.
+/// Starts the background: reads what is kept. `relief` is called where the whole one is to take over
+/// from one that asks nobody; nothing happens here any more then.
 ///
 /// # Errors
 /// The browser's storage does not answer. Every gate stays shut then.
 #[wasm_bindgen]
-pub async fn start() -> Result<Background, JsValue> {
+pub async fn start(relief: Option<Function>) -> Result<Background, JsValue> {
     let failed = |error: Refused| JsValue::from(js_sys::Error::new(&error.to_string()));
-    let engine = Engine::start(Effects::new()).await.map_err(failed)?;
+    let engine = Engine::start(Effects::new(relief)).await.map_err(failed)?;
     spawn_local({
         let engine = engine.clone();
         async move {
@@ -44,15 +52,28 @@ pub async fn start() -> Result<Background, JsValue> {
             // rules end with the browser.
             let _ = engine.ports().gate.forget_probes().await;
             engine.set_gate().await;
-            if engine::is_first_start().await {
-                browser_events::started(&engine).await;
-            } else {
-                guarding::finish_guard(&engine).await;
-            }
+            put_in_place(&engine).await;
             engine.show_lights().await;
         }
     });
     Ok(Background(engine))
+}
+
+/// What the last life may not have come to. After the start of a browser there was none.
+async fn put_in_place(engine: &Engine) {
+    #[cfg(feature = "background")]
+    if engine::is_first_start().await {
+        return browser_events::started(engine).await;
+    }
+    guarding::finish_guard(engine).await;
+}
+
+/// The answer to a message. A background that asks nobody is asked nothing else.
+async fn answer(engine: &Engine, message: &str, sender: &Sender) -> String {
+    #[cfg(feature = "background")]
+    return message_handler::answer(engine, message, sender).await;
+    #[cfg(not(feature = "background"))]
+    passage::answer(engine, message, sender).await.unwrap_or_else(|| "null".into())
 }
 
 fn promise(work: impl Future<Output = serde_json::Value> + 'static) -> Promise {
@@ -61,13 +82,23 @@ fn promise(work: impl Future<Output = serde_json::Value> + 'static) -> Promise {
 
 #[wasm_bindgen]
 impl Background {
+    /// The whole background is to take over from this one, which calls for it once it has ended.
+    /// Does nothing in the whole one.
+    pub fn step_down(&self) {
+        #[cfg(not(feature = "background"))]
+        spawn_local({
+            let engine = self.0.clone();
+            async move { match relieve(&engine).await {} }
+        });
+    }
+
     /// `runtime.onMessage`.
     pub fn message(&self, message: &JsValue, sender: &JsValue) -> Promise {
         let (engine, message) = (self.0.clone(), api::text_of(message));
         let sender = Sender::read(&api::from_js(sender));
-        future_to_promise(async move {
-            Ok(api::from_text(&message_handler::answer(&engine, &message, &sender).await))
-        })
+        future_to_promise(
+            async move { Ok(api::from_text(&answer(&engine, &message, &sender).await)) },
+        )
     }
 
     /// Firefox: `webRequest.onBeforeRequest`, blocking. What cannot be understood is cancelled.

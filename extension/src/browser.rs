@@ -1,24 +1,24 @@
 //! What is asked of a browser: its interface, and what of it shuts, shows and looks.
 
 pub mod api;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod capture;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod document;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod downloads;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod gate;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod intermediates;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod light;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod network;
 pub mod pattern;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod rules;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod tabs;
-#[cfg(feature = "background")]
+#[cfg(feature = "waking")]
 pub mod url;

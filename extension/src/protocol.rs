@@ -17,10 +17,11 @@ use doorlight_guard::sources::Needs;
 use doorlight_guard::trouble::Trouble;
 use serde::{Deserialize, Serialize};
 
-/// A question. Who may ask it: [`Request::audience`].
+/// Whether a page may go on: what is asked most, and all that a background answers which has just
+/// woken. Who may ask it: [`Knock::audience`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
-pub enum Request {
+pub enum Knock {
     /// The veil of a page: may the page at `url` be shown? Answered with [`Passage`].
     Hello {
         /// The page's address.
@@ -45,6 +46,13 @@ pub enum Request {
         /// The wanted address with everything behind it.
         url: String,
     },
+}
+
+/// Any other question. The extension's own pages alone may ask it: everything changes something, or
+/// tells about other addresses.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Request {
     /// What is known of the address of a page. Answered with [`Status`].
     Status {
         /// The page's address.
@@ -242,40 +250,12 @@ pub enum Audience {
     Documents,
 }
 
-impl Request {
-    /// Who may ask this. Everything but [`Request::Hello`] changes something, or tells about other
-    /// addresses.
+impl Knock {
+    /// Who may ask this.
     pub fn audience(&self) -> Audience {
         match self {
             Self::Hello { .. } => Audience::Documents,
-            Self::Enter { .. }
-            | Self::Status { .. }
-            | Self::CheckAgain { .. }
-            | Self::Guard { .. }
-            | Self::Unguard { .. }
-            | Self::Accept { .. }
-            | Self::EnterFingerprint { .. }
-            | Self::Unpin { .. }
-            | Self::Except { .. }
-            | Self::Overview
-            | Self::Change { .. }
-            | Self::Consent { .. }
-            | Self::PreviewPins { .. }
-            | Self::ImportPins { .. }
-            | Self::ExportPins
-            | Self::ExportEvidence { .. }
-            | Self::StartAfresh
-            | Self::Audit { .. }
-            | Self::Acknowledge { .. }
-            | Self::SetHome { .. }
-            | Self::ForgetHome { .. }
-            | Self::AskHome { .. }
-            | Self::AcceptRisk { .. }
-            | Self::ChooseClientCertificate { .. }
-            | Self::ShowClientCertificate { .. }
-            | Self::Cleaned { .. }
-            | Self::DiscardDownloads { .. }
-            | Self::SelfTest { .. } => Audience::Pages,
+            Self::Enter { .. } => Audience::Pages,
         }
     }
 }
@@ -320,8 +300,10 @@ pub struct Status {
     /// What is remembered.
     pub record: Option<SiteRecord>,
     /// What the logs and monitors say; `None` for an address that is not guarded.
+    #[cfg(any(feature = "background", feature = "pages"))]
     pub watch: Option<Box<Watch>>,
     /// What the home itself says; `None` for an address that is not guarded.
+    #[cfg(any(feature = "background", feature = "pages"))]
     pub home: Option<Box<HomeStatus>>,
     /// The downloads from its host, while its gate is shut.
     #[serde(default)]

@@ -1,15 +1,73 @@
 // Registers the listeners in the first turn, because Chromium loses the event that woke a worker if its listener comes later
 // (https://developer.chrome.com/docs/extensions/develop/concepts/service-workers/events), and hands every event to the core.
-import init, { start } from "./doorlight_background.js";
+import initWaking, { start as startWaking } from "./doorlight_waking.js";
+import initWhole, { start as startWhole } from "./doorlight_background.js";
 
 const { webRequest, runtime, alarms, permissions } = chrome;
 const isFirefox = "getSecurityInfo" in webRequest;
+
+// Two modules hold the same engine. The small one wakes quickly, judges, and asks nobody beside the address. The whole one takes over from it for good, as after the
+// end of a background, where homes, logs or monitors are asked, or a page of ours asks; what the small one has not answered by then is asked of the whole one.
 let core;
-const background = init().then(start).then((started) => (core = started));
+let compiled;
+let small;
+let whole;
+let end;
+const ended = new Promise((resolve) => (end = resolve));
+const begin = async (start) => {
+    try {
+        core = await start();
+    } catch (error) {
+        shutAll();
+        throw error;
+    }
+    if (core.has_security_info() === false) webRequest.onHeadersReceived.removeListener(seen);
+    return core;
+};
+const compile = () => (compiled ??= initWaking());
+const wake = () => (small ??= begin(async () => (await compile(), startWaking(relieve))));
+const takeOver = () => (whole ??= begin(async () => {
+    if (small) small.then((own) => own.step_down(), end);
+    else end();
+    await ended;
+    core = undefined;
+    await initWhole();
+    return startWhole();
+}));
+const relieve = () => {
+    end();
+    takeOver();
+};
+
+// What the session's storage says before any module is there: whether this is the first start of a session, which is the whole one's, and what may be seen.
+const stored = chrome.storage.session.get(["started", "passes"]);
+const isFirst = stored.then(({ started }) => !started, () => true);
+const KNOCKS = ["hello", "enter"];
+const isForWhole = (name, [first]) => name === "permissions_changed" || (name === "alarm" && first === "audit") || (name === "message" && !KNOCKS.includes(first?.ask));
+const ask = async (name, details) => {
+    if (isForWhole(name, details)) takeOver();
+    if (!whole) {
+        compile();
+        if (await isFirst) takeOver();
+    }
+    if (!whole) {
+        const own = await wake();
+        const answer = await Promise.race([own[name](...details).then((value) => ({ value })), ended]);
+        if (answer) return answer.value;
+    }
+    return (await takeOver())[name](...details);
+};
+const hand = (name) => (...details) => ask(name, details);
+// Woken for nothing of that: what an earlier life has left is put in order all the same.
+setTimeout(async () => {
+    if (!small && !whole) await ((await isFirst) ? takeOver() : wake());
+}, 100);
+
+// Chromium: where securityInfo is switched off (stock Chromium) this listener is of no use and is taken back, so that it wakes nobody.
+const seen = hand("headers_received");
 
 // Events reach us for the hosts that the user gave permission for, and for no others.
 const guarded = { urls: ["*://*/*", "ws://*/*", "wss://*/*"] };
-const hand = (name) => (...details) => background.then((core) => core[name](...details));
 // Without the core nothing passes.
 const orCancel = (name) => (details) => hand(name)(details).catch(() => ({ cancel: true }));
 
@@ -61,19 +119,14 @@ if (isFirefox) {
 } else {
     const pages = { ...guarded, types: ["main_frame", "sub_frame"] };
     webRequest.onBeforeRedirect.addListener(hand("redirected"), pages);
-    // Where securityInfo is switched off (stock Chromium) the listener is of no use and is taken back, so that it wakes nobody.
-    const seen = hand("headers_received");
     try {
         const types = ["main_frame", "sub_frame", "xmlhttprequest", "websocket"];
         webRequest.onHeadersReceived.addListener(seen, { ...guarded, types }, ["securityInfoRawDer"]);
     } catch {
         // This Chromium does not know the option.
     }
-    background.then((core) => {
-        if (core.has_security_info() === false) webRequest.onHeadersReceived.removeListener(seen);
-    });
     chrome.debugger.onDetach.addListener((target, reason) => {
-        if (reason === "canceled_by_user") background.then((core) => core.look_ended());
+        if (reason === "canceled_by_user") core?.look_ended();
     });
 }
 // What our own rules stop is no news, and wakes nobody for longer.
@@ -87,7 +140,7 @@ webRequest.onSendHeaders.addListener(({ url }) => core?.request_sent(url), { ...
 // Whether the page that has just come may be seen while the core wakes or works. It has stored for each origin from when to when it may pass (`SessionText`); here
 // that is only compared. What can be typed into the page waits for the core's own word.
 const ofPasses = ({ passes = {} }) => passes;
-let passes = chrome.storage.session.get("passes").then(ofPasses);
+let passes = stored.then(ofPasses);
 chrome.storage.session.onChanged.addListener(({ passes: changed }) => {
     if (changed) passes = Promise.resolve(changed.newValue ?? {});
 });
@@ -99,7 +152,7 @@ const mayBeSeen = async ({ url, origin, frameId, tab }) => {
     return from <= now && now < until;
 };
 runtime.onMessage.addListener((message, sender, answer) => {
-    const answered = message?.ask === "glance" ? mayBeSeen(sender) : background.then((core) => core.message(message, sender));
+    const answered = message?.ask === "glance" ? mayBeSeen(sender) : ask("message", [message, sender]);
     answered.then(answer, () => answer(null));
     return true;
 });
@@ -108,7 +161,6 @@ const shutAll = async () => {
     const rules = await chrome.declarativeNetRequest?.getSessionRules();
     if (rules?.length) await chrome.declarativeNetRequest.updateSessionRules({ removeRuleIds: rules.map(({ id }) => id) });
 };
-background.catch(shutAll);
 alarms.onAlarm.addListener(async ({ name, scheduledTime }) => {
     const late = new Promise((_, reject) => setTimeout(reject, 25_000));
     await Promise.race([hand("alarm")(name, scheduledTime), late]).catch(shutAll);

@@ -25,6 +25,7 @@ use doorlight::site::SiteRecord;
 use doorlight::text::printable;
 use doorlight::time::{DAY, Timestamp};
 use doorlight::verdict::Verdict;
+use doorlight::verdict::evidence::Outcome;
 use doorlight::x509::certificate::Certificate;
 use doorlight::x509::chain::Chain;
 use doorlight::x509::fingerprint::CertificateSha256;
@@ -38,6 +39,7 @@ use crate::prove::{HeadMemory, ask_logs};
 use crate::settings::Consent;
 use crate::single_flight::{Flight, Flights};
 use crate::sources::monitors;
+use crate::state::State;
 use crate::store::Store;
 use crate::turn::Turn;
 
@@ -114,19 +116,9 @@ impl<P: Ports> Audits<P> {
         certificate: &Certificate,
         promises: &Promises,
     ) {
-        if self.store.ports().is_private() {
-            return;
-        }
-        let sha256 = certificate.sha256();
-        let now = self.store.now();
-        let is_wanted = self.store.with(|state| {
-            let known = state.kept.audits.get(address).and_then(|audited| audited.proof.as_ref());
-            let is_known = known.is_some_and(|proof| {
-                proof.certificate == sha256 && (proof.is_settled() || now.since(proof.at) < PAUSE)
-            });
-            state.kept.settings.requires_proof && state.consent(address).logs && !is_known
-        });
-        if is_wanted {
+        let (sha256, now) = (certificate.sha256(), self.store.now());
+        let is_wanted = self.store.with(|state| wants_proof(state, address, sha256, now));
+        if is_wanted && !self.store.ports().is_private() {
             self.prove(address, sha256, promises, HURRIED).await;
         }
     }
@@ -339,6 +331,38 @@ impl<P: Ports> HeadMemory for Audits<P> {
         let kept = store.noted(store.load_heads().await)?;
         store.noted(store.save_heads(&change(kept)).await)
     }
+}
+
+/// True where the logs are asked while somebody waits at the gate.
+pub fn wants_proof(
+    state: &State,
+    address: &Address,
+    certificate: CertificateSha256,
+    now: Timestamp,
+) -> bool {
+    let known = state.kept.audits.get(address).and_then(|audited| audited.proof.as_ref());
+    let is_known = known.is_some_and(|proof| {
+        proof.certificate == certificate && (proof.is_settled() || now.since(proof.at) < PAUSE)
+    });
+    state.kept.settings.requires_proof && state.consent(address).logs && !is_known
+}
+
+/// True where something is to be asked about an address after a check, as far as is known without
+/// reading its watch record: or where a changed record may say something else of what was found.
+pub fn has_work(state: &State, address: &Address, now: Timestamp) -> bool {
+    let consent = state.consent(address);
+    let audited = state.kept.audits.get(address);
+    let seen = state.session.get(address).and_then(|known| known.certificate());
+    let logs = consent.logs
+        && seen.is_some_and(|seen| {
+            audited.and_then(|one| one.proof.as_ref()).is_none_or(|proof| is_due(proof, seen, now))
+        });
+    let monitors = (consent.cert_spotter || consent.crt_sh)
+        && audited.is_none_or(|audited| {
+            audited.due.is_none_or(|due| due <= now)
+                || audited.watch.iter().any(|one| one.outcome != Outcome::Pass)
+        });
+    logs || monitors
 }
 
 /// True where the logs are to be asked for proof again.

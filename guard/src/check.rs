@@ -10,7 +10,6 @@
 //! storage.
 
 use core::time::Duration;
-use std::rc::Rc;
 
 use doorlight::address::Address;
 use doorlight::ct::policy;
@@ -32,6 +31,7 @@ use crate::ports::{Captured, Clock, Consult, Network, News, Storage, Unseen};
 use crate::session::{Attempt, Concluded, Outdated, opens};
 use crate::state::codes_of;
 use crate::store::Store;
+use crate::trust;
 
 /// How often a look is taken again because the network changed under it.
 pub const MAX_LOOKS: u32 = 3;
@@ -143,8 +143,9 @@ pub async fn examine<P: Clock + Storage + Network>(
     record: Option<&SiteRecord>,
     intermediates: &[Certificate],
 ) -> Conclusion {
-    let (trust, is_readable, also_required) = store
-        .with(|state| (Rc::clone(&state.trust), state.kept.pins.is_ok(), state.also_required()));
+    let trust = trust::current(store).await;
+    let (is_readable, also_required) =
+        store.with(|state| (state.kept.pins.is_ok(), state.also_required()));
     let site = match record {
         Some(record) => Site::Record(record),
         None if is_readable => Site::Unknown,

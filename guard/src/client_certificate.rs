@@ -5,12 +5,12 @@
 
 use doorlight::address::Address;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Inquire};
 use crate::ports::Ports;
 use crate::store::not_stored;
 use crate::trouble::Trouble;
 
-impl<P: Ports> Engine<P> {
+impl<P: Ports, I: Inquire<P>> Engine<P, I> {
     /// Lets looks at a guarded address show a client certificate of the user's, or no longer, and
     /// looks at once.
     ///

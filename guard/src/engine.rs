@@ -1,8 +1,8 @@
-//! The engine: the one file that knows several features. It carries out what follows from one for
-//! another, and holds no rule of its own.
+//! The engine: what follows from a check for the gate, the journal and the light. It holds no rule
+//! of its own.
 //!
 //! ```text
-//! check ─► conclude ─► gate ─► journal ─► light and tabs ─► audits and homes that are due
+//! check ─► conclude ─► gate ─► journal ─► light and tabs ─► whoever else is asked (Inquire)
 //! audit, home, pins ──────► verdict decided anew ─► gate ─► journal ─► light and tabs
 //! ```
 
@@ -13,7 +13,6 @@ use std::rc::Rc;
 
 use doorlight::address::{Address, Host};
 use doorlight::ct::publication::Promises;
-use doorlight::site::SiteRecord;
 use doorlight::site::pins::Pins;
 use doorlight::time::Timestamp;
 use doorlight::verdict::evidence::Code;
@@ -23,25 +22,17 @@ use doorlight::x509::fingerprint::CertificateSha256;
 use futures_util::future::{join, join5};
 
 use crate::armed::Armed;
-use crate::audits::Audits;
 use crate::check::{self, Judged, MAX_LOOKS};
 use crate::downloads;
 use crate::gate::Gate;
-use crate::home::Occasion;
-use crate::homes::{Asking, Homes, Risk};
 use crate::light::Light;
-use crate::log_list;
-use crate::ports::{
-    Captured, Clock, Consult, Known, Network, News, Ports, Refused, Rules, SessionStorage, Unseen,
-};
+use crate::ports::{Captured, Consult, Known, News, Ports, Refused, Rules, SessionStorage, Unseen};
 use crate::session::{Attempt, Concluded, OpenSet, SessionText, Way, opens};
 use crate::settings::Consent;
 use crate::single_flight::Flights;
 use crate::state::State;
-use crate::storage::Kept;
 use crate::store::{self, Store};
-use crate::trouble::Trouble;
-use crate::trust_config::TrustConfig;
+use crate::trust;
 use crate::turn::Turn;
 
 /// How often a background waits for its own changes before it takes over another one's.
@@ -49,43 +40,62 @@ const MAX_TRIES: u32 = 50;
 /// How long each time.
 const MOMENT: Duration = Duration::from_millis(5);
 
+/// Asks whoever is asked beside the address itself: its home, the logs, the monitors.
+#[allow(async_fn_in_trait, reason = "one thread")]
+pub trait Inquire<P>: Sized + 'static {
+    /// Over what is known.
+    fn new(store: Store<P>) -> Self;
+
+    /// While somebody waits at the gate: asks the home, if the report leaves a question that it
+    /// could answer.
+    async fn home(engine: &Engine<P, Self>, address: &Address, report: &Report) -> News;
+
+    /// While somebody waits at the gate: asks the logs for proof, if the user wants no green
+    /// without it.
+    async fn proof(
+        engine: &Engine<P, Self>,
+        address: &Address,
+        leaf: &Certificate,
+        promises: &Promises,
+    );
+
+    /// A check has ended. Nobody waits for what is asked after it.
+    fn checked(engine: &Engine<P, Self>, address: &Address);
+}
+
 /// The engine over a browser's ports. Cheap to clone: all are one.
 #[derive(Debug)]
-pub struct Engine<P>(Rc<Parts<P>>);
+pub struct Engine<P, I>(Rc<Parts<P, I>>);
 
 /// What it is made of.
 #[derive(Debug)]
-pub struct Parts<P> {
+pub struct Parts<P, I> {
     /// What is known, with what is stored.
     pub store: Store<P>,
     /// What the rules let pass, and in which order that changes.
     pub gate: Gate,
-    /// The homes.
-    pub homes: Homes<P>,
-    /// The audits.
-    pub audits: Audits<P>,
+    /// Who asks whoever is asked beside the address itself.
+    pub inquiries: I,
     checks: Flights<Address>,
-    /// One after the other: renewals of the list of logs.
-    log_list_turn: Turn,
-    /// And what is done about downloads.
+    /// One after the other: what is done about downloads.
     downloads_turn: Turn,
 }
 
-impl<P> Clone for Engine<P> {
+impl<P, I> Clone for Engine<P, I> {
     fn clone(&self) -> Self {
         Self(Rc::clone(&self.0))
     }
 }
 
-impl<P> Deref for Engine<P> {
-    type Target = Parts<P>;
+impl<P, I> Deref for Engine<P, I> {
+    type Target = Parts<P, I>;
 
-    fn deref(&self) -> &Parts<P> {
+    fn deref(&self) -> &Parts<P, I> {
         &self.0
     }
 }
 
-impl<P: Ports> Engine<P> {
+impl<P: Ports, I: Inquire<P>> Engine<P, I> {
     /// An engine over what is stored. Whoever starts it then sets the gate.
     ///
     /// # Errors
@@ -99,16 +109,13 @@ impl<P: Ports> Engine<P> {
             store::load_placed(&ports),
         )
         .await;
-        let kept = kept?;
-        let trust = trust(&ports, &kept).await;
-        let state = State::new(kept, session, placed, granted.unwrap_or_default(), trust);
+        let state = State::new(kept?, session, placed, granted.unwrap_or_default());
         let store = Store::new(ports, state);
+        trust_where_needed(&store).await;
         Ok(Self(Rc::new(Parts {
             gate: Gate::default(),
-            homes: Homes::new(store.clone()),
-            audits: Audits::new(store.clone()),
+            inquiries: I::new(store.clone()),
             checks: Flights::default(),
-            log_list_turn: Turn::default(),
             downloads_turn: Turn::default(),
             store,
         })))
@@ -159,7 +166,7 @@ impl<P: Ports> Engine<P> {
     }
 
     /// Runs work that nobody waits for.
-    fn spawn<F: Future<Output = ()> + 'static>(&self, work: impl FnOnce(Self) -> F) {
+    pub(crate) fn spawn<F: Future<Output = ()> + 'static>(&self, work: impl FnOnce(Self) -> F) {
         self.ports().spawn(work(self.clone()));
     }
 
@@ -169,8 +176,7 @@ impl<P: Ports> Engine<P> {
             let (engine, address) = (self.clone(), address.clone());
             async move {
                 engine.check_now(&address).await;
-                engine.audit_later(&address);
-                engine.spawn(|engine| async move { engine.ask_homes_due().await });
+                I::checked(&engine, &address);
             }
         });
         flight.await;
@@ -344,52 +350,6 @@ impl<P: Ports> Engine<P> {
         Some(result)
     }
 
-    /// Audits an address. Whoever asks meanwhile waits for the same audit; whoever wants all of
-    /// them asked, for one after it.
-    pub async fn audit(&self, address: &Address, is_forced: bool) {
-        if self.ports().is_private() {
-            return;
-        }
-        if is_forced && let Some(before) = self.audits.running(address) {
-            // It may be one that asks only those whose time has come.
-            before.await;
-        }
-        let audit = self.audits.begin(address, is_forced, || {
-            let (engine, address) = (self.clone(), address.clone());
-            async move { engine.redecide(&address).await }
-        });
-        audit.await;
-    }
-
-    /// After a check: asks on, without anybody waiting for it.
-    pub fn audit_later(&self, address: &Address) {
-        if self.store.with(|state| state.consent(address)) != Consent::default() {
-            let address = address.clone();
-            self.spawn(|engine| async move { engine.audit(&address, false).await });
-        }
-    }
-
-    /// Audits what is due, now that the background is awake anyway.
-    pub async fn audit_due(&self) {
-        self.renew_log_list(false).await;
-        self.ask_homes_due().await;
-        for address in self.guarded() {
-            self.audit(&address, false).await;
-        }
-    }
-
-    /// Fetches a newer list of logs, where that is wanted and due.
-    pub async fn renew_log_list(&self, is_forced: bool) {
-        log_list::renew(&self.store, &self.log_list_turn, is_forced).await;
-    }
-
-    /// The user knows a certificate, or takes that back.
-    pub async fn acknowledge(&self, address: &Address, id: &str, is_known: bool) {
-        if self.audits.acknowledge(address, id, is_known).await {
-            self.redecide(address).await;
-        }
-    }
-
     /// Sets the alarm of the audits where somebody may be asked. Without it, audits are made after
     /// checks and when the user asks.
     pub async fn set_audit_alarm(&self) {
@@ -401,96 +361,19 @@ impl<P: Ports> Engine<P> {
         self.ports().set_audit_alarm(is_needed).await;
     }
 
-    /// Says where a home answers, and asks it.
-    ///
-    /// # Errors
-    /// The place is not on the local network, or the token has the wrong form.
-    pub async fn set_home(
-        &self,
-        address: &Address,
-        local: &str,
-        token: Option<&str>,
-        keeps_token: bool,
-    ) -> Result<(), Trouble> {
-        let asking = self.homes.set(address, local, token, keeps_token).await?;
-        self.set_audit_alarm().await;
-        self.decide_after(address, asking).await;
-        Ok(())
-    }
-
-    /// Asks a home no longer, and forgets its token and what it said.
-    pub async fn forget_home(&self, address: &Address) {
-        let forget_word = async {
-            if self.store.is_guarded(address) {
-                self.change_judging(Some(address), |pins| {
-                    pins.known_mut(address).map(SiteRecord::forget_home)
-                })
-                .await;
-            }
-        };
-        self.homes.forget(address, forget_word).await;
-        self.set_audit_alarm().await;
-    }
-
-    /// Asks the home, and checks anew where that changed what is known.
-    pub async fn ask_home_and_decide(&self, address: &Address, occasion: Occasion) {
-        self.decide_after(address, self.homes.ask(address, occasion)).await;
-    }
-
-    async fn decide_after(&self, address: &Address, asking: Asking) {
-        if self.homes.has_news(address, asking).await {
-            self.expire(Some(address)).await;
-            self.check(address).await;
-        }
-    }
-
-    /// Asks the homes whose time has come, now that the background is awake anyway.
-    pub async fn ask_homes_due(&self) {
-        for address in self.guarded() {
-            if self.homes.is_due(&address) {
-                self.ask_home_and_decide(&address, Occasion::Due).await;
-            }
-        }
-    }
-
-    /// The owner lets a version pass, or takes that back.
-    ///
-    /// # Errors
-    /// The home has another version by now than the owner was `shown`, or another table judges it.
-    pub async fn accept_risk(
-        &self,
-        address: &Address,
-        is_accepted: bool,
-        shown: Option<Risk>,
-    ) -> Result<(), Trouble> {
-        self.homes.accept_risk(address, is_accepted, shown).await?;
-        self.redecide(address).await;
-        Ok(())
-    }
-
-    /// The table of advisories has changed: every home is judged by it.
-    pub async fn judge_versions_anew(&self) {
-        for address in self.guarded() {
-            if self.homes.judge_version_anew(&address).await {
-                self.redecide(&address).await;
-            }
-        }
-    }
-
     /// Another background of this browser (a private window's) has written: what it knows is taken
     /// over.
     pub async fn read_again(&self, is_session: bool) {
         if !is_session {
-            let ports = self.ports();
             for tries_left in (0..MAX_TRIES).rev() {
                 // Whoever has to shut meanwhile does not wait longer than for one try.
                 let turn = self.gate.hold().await;
-                let trust = async |kept: &Kept| trust(ports, kept).await;
-                let read = self.store.read_again(trust, tries_left == 0).await;
+                let read = self.store.read_again(tries_left == 0).await;
                 drop(turn);
                 match read {
-                    Ok(None) | Err(_) => ports.sleep(MOMENT).await,
+                    Ok(None) | Err(_) => self.ports().sleep(MOMENT).await,
                     Ok(Some(is_missing)) => {
+                        trust_where_needed(&self.store).await;
                         if is_missing {
                             self.store.save_pins().await;
                         }
@@ -523,28 +406,24 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-/// What checks are judged by, by what is stored.
-async fn trust(ports: &(impl Clock + Network), kept: &Kept) -> TrustConfig {
-    let fetched = log_list::read(ports, kept.fetched_log_list.as_ref(), &kept.settings).await;
-    TrustConfig::new(&kept.settings, fetched, ports.now())
+/// Where the pins cannot be read, the lists of logs tell which permissions are for logs.
+async fn trust_where_needed<P: Ports>(store: &Store<P>) {
+    if store.with(|state| state.kept.pins.is_err()) {
+        trust::current(store).await;
+    }
 }
 
-impl<P: Ports> Consult for Engine<P> {
+impl<P: Ports, I: Inquire<P>> Consult for Engine<P, I> {
     async fn home(&self, address: &Address, report: &Report) -> News {
-        let (news, late) = self.homes.consult(address, report).await;
-        if let Some(asking) = late {
-            let address = address.clone();
-            self.spawn(|engine| async move { engine.decide_after(&address, asking).await });
-        }
-        news
+        I::home(self, address, report).await
     }
 
     async fn proof(&self, address: &Address, leaf: &Certificate, promises: &Promises) {
-        self.audits.prove_at_the_gate(address, leaf, promises).await;
+        I::proof(self, address, leaf, promises).await;
     }
 }
 
-impl<P: Ports> Known for Engine<P> {
+impl<P: Ports, I: Inquire<P>> Known for Engine<P, I> {
     fn open_now(&self) -> OpenSet {
         self.store.with(|state| state.open_at(self.store.now()))
     }
@@ -554,7 +433,7 @@ impl<P: Ports> Known for Engine<P> {
     }
 }
 
-impl<P: Ports> SessionStorage for Engine<P> {
+impl<P: Ports, I: Inquire<P>> SessionStorage for Engine<P, I> {
     async fn write_session(&self, text: SessionText) -> Result<(), Refused> {
         self.store.save_session(text).await
     }
@@ -564,7 +443,7 @@ impl<P: Ports> SessionStorage for Engine<P> {
     }
 }
 
-impl<P: Ports> Rules for Engine<P> {
+impl<P: Ports, I: Inquire<P>> Rules for Engine<P, I> {
     async fn shut_all_but(&self, open: &BTreeSet<Address>) -> Result<(), Refused> {
         let hosts = self.store.with(|state| state.guarded_hosts(self.store.now()));
         self.ports().shut_rules(&hosts, open).await

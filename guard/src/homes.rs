@@ -18,6 +18,7 @@
 use core::time::Duration;
 
 use doorlight::address::Address;
+use doorlight::home_assistant::advisory::Advisories;
 use doorlight::home_assistant::check_up::CheckUp;
 use doorlight::home_assistant::conversation::{
     Conversation, ConversationError, HomeReport, Step, Token,
@@ -33,12 +34,14 @@ use doorlight::verdict::report::{CertificateReport, Report};
 use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize};
 
+use crate::advisories;
 use crate::basis::Basis;
 use crate::home::{HomeState, Occasion, TokenState};
 use crate::journal::Event;
-use crate::ports::{News, Ports, Refused};
+use crate::ports::{HomeLine, News, Ports, Refused};
 use crate::settings::LocalHome;
 use crate::single_flight::{Flight, Flights};
+use crate::state::State;
 use crate::store::{Store, not_stored};
 use crate::trouble::Trouble;
 use crate::turn::Turn;
@@ -134,7 +137,7 @@ impl<P> Clone for Homes<P> {
     }
 }
 
-impl<P: Ports> Homes<P> {
+impl<P: Ports + HomeLine> Homes<P> {
     /// The homes of a state.
     pub fn new(store: Store<P>) -> Self {
         Self { store, asking: Flights::default(), turn: Turn::default() }
@@ -323,6 +326,11 @@ impl<P: Ports> Homes<P> {
         })
     }
 
+    /// What versions are judged by now.
+    fn table(&self) -> Option<Advisories> {
+        self.store.with(|state| advisories::read(&state.kept.settings, self.store.now()).0)
+    }
+
     fn is_outdated(&self, address: &Address, generation: u32) -> bool {
         self.store.with(|state| state.home_generation(address)) != generation
     }
@@ -383,7 +391,7 @@ impl<P: Ports> Homes<P> {
 
     async fn ask_now(&self, address: &Address, occasion: Occasion, generation: u32) {
         let store = &self.store;
-        if store.ports().is_private() || store.with(|state| state.trust.advisories.is_none()) {
+        if store.ports().is_private() || self.table().is_none() {
             return;
         }
         let Some(mut start) = self.start(address, occasion, generation).await else { return };
@@ -391,7 +399,7 @@ impl<P: Ports> Homes<P> {
         let tried = store.now();
         let talked = self.talk(address, &start, &mut conversation).await;
         // The table of now: it may have changed during the conversation.
-        let Some(table) = store.with(|state| state.trust.advisories.clone()) else { return };
+        let Some(table) = self.table() else { return };
         let at = store.now();
         if self.is_outdated(address, start.generation) {
             return;
@@ -493,15 +501,7 @@ impl<P: Ports> Homes<P> {
     /// of it then is the caller's to decide on when it is there.
     pub async fn consult(&self, address: &Address, report: &Report) -> (News, Option<Asking>) {
         let at = self.store.now();
-        let is_worth_it = self.store.with(|state| {
-            let home = state.home(address);
-            let failed = home.tried.filter(|_| home.answered < home.tried);
-            let is_resting = failed.is_some_and(|tried| tried <= at && at.since(tried) < PAUSE);
-            state.local_home(address).is_some()
-                && (state.is_blocked(address) || leaves_question(report))
-                && !is_resting
-        });
-        if !is_worth_it {
+        if !self.store.with(|state| is_worth_asking(state, address, report, at)) {
             return (News::None, None);
         }
         let fingerprint =
@@ -521,16 +521,6 @@ impl<P: Ports> Homes<P> {
             News::None
         };
         (news, is_late.then_some(asking))
-    }
-
-    /// True for a home whose time has come.
-    pub fn is_due(&self, address: &Address) -> bool {
-        let at = self.store.now();
-        self.store.with(|state| {
-            let tried = state.home(address).tried;
-            state.local_home(address).is_some()
-                && tried.is_none_or(|tried| tried > at || at.since(tried) >= PERIOD)
-        })
     }
 
     /// The owner lets the version pass, or takes that back.
@@ -563,9 +553,8 @@ impl<P: Ports> Homes<P> {
     /// The table of advisories has changed: a home is judged by it, and what was accepted by the
     /// old one may end. True where there is something to judge.
     pub async fn judge_version_anew(&self, address: &Address) -> bool {
-        let (table, check_up) =
-            self.store.with(|state| (state.trust.advisories.clone(), state.home(address).check_up));
-        let (Some(table), Some(check_up)) = (table, check_up) else { return false };
+        let check_up = self.store.with(|state| state.home(address).check_up);
+        let (Some(table), Some(check_up)) = (self.table(), check_up) else { return false };
         let anew = check_up.judged_by(&table, self.store.now());
         self.store.change_home(address, |home| home.check_up = Some(anew)).await;
         true
@@ -582,6 +571,23 @@ pub fn may_ask(has_token: bool, is_known: bool, occasion: Occasion) -> bool {
         // Anybody might be the home then.
         (false, true) => false,
     }
+}
+
+/// True where the home is asked while somebody waits at the gate.
+pub fn is_worth_asking(state: &State, address: &Address, report: &Report, at: Timestamp) -> bool {
+    let home = state.home(address);
+    let failed = home.tried.filter(|_| home.answered < home.tried);
+    let is_resting = failed.is_some_and(|tried| tried <= at && at.since(tried) < PAUSE);
+    state.local_home(address).is_some()
+        && (state.is_blocked(address) || leaves_question(report))
+        && !is_resting
+}
+
+/// True for a home whose time has come.
+pub fn is_due(state: &State, address: &Address, at: Timestamp) -> bool {
+    let tried = state.home(address).tried;
+    state.local_home(address).is_some()
+        && tried.is_none_or(|tried| tried > at || at.since(tried) >= PERIOD)
 }
 
 /// True where a report leaves a question that the home could answer. Where the key is known, an old

@@ -18,13 +18,15 @@
 //! | whether a look may show a client certificate | [`client_certificate`] |
 //! | which downloads wait while the gate is shut | [`downloads`] |
 //! | what a flow may ask of a browser | [`ports`] |
+//! | who asks homes, logs and monitors, and when | [`inquiries`]; a background that leaves it to another one | [`deferred`] |
 //! | the light in the toolbar | [`light`] |
-//! | what checks are judged by | [`trust_config`] |
+//! | what checks are judged by | [`trust_config`], read when it is needed: [`trust`]; versions | [`advisories`] |
 //! | what two backgrounds change at once | [`changes`] |
 //! | what the user chose | [`settings`] |
 //! | how stored values are read | [`storage`], [`journal`] |
 //! | one after the other, one piece of work for many | [`turn`], [`single_flight`] |
 
+pub mod advisories;
 pub mod armed;
 pub mod audit;
 pub mod audits;
@@ -32,11 +34,13 @@ pub mod basis;
 pub mod changes;
 pub mod check;
 pub mod client_certificate;
+pub mod deferred;
 pub mod downloads;
 pub mod engine;
 pub mod gate;
 pub mod home;
 pub mod homes;
+pub mod inquiries;
 pub mod journal;
 pub mod light;
 pub mod log_list;
@@ -52,6 +56,7 @@ pub mod state;
 pub mod storage;
 pub mod store;
 pub mod trouble;
+pub mod trust;
 pub mod trust_config;
 pub mod turn;
 

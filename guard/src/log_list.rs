@@ -1,64 +1,35 @@
 //! A newer list of logs, once a day if the user wants it.
 
-use core::time::Duration;
 use std::rc::Rc;
 
-use base64ct::{Base64, Encoding};
-use doorlight::ct::log_list::LogList;
-use doorlight::ct::log_list::renewal::{self, Fetched, RenewalError};
+use doorlight::ct::log_list::renewal::{self, RenewalError};
 use doorlight::fetch::FetchError;
 use doorlight::text::printable;
 use doorlight::time::DAY;
 
 use crate::journal::Event;
-use crate::ports::{Network, Ports};
+use crate::ports::Ports;
 use crate::settings::Settings;
 use crate::sources::log_list_url;
 use crate::store::Store;
 use crate::trouble::Trouble;
+use crate::trust::{self, IN_ALL, TIME_LIMIT, own_key};
 use crate::trust_config::TrustConfig;
 use crate::turn::Turn;
-
-/// How long one answer may take.
-const TIME_LIMIT: Duration = Duration::from_secs(15);
-/// How long list and signature may take together.
-const IN_ALL: Duration = Duration::from_secs(60);
 
 /// Whether, from where and by whose signature the user wants the list.
 fn wish(settings: &Settings) -> (bool, &str, &str) {
     (settings.renews_log_list, log_list_url(settings), settings.log_list_key.trim())
 }
 
-/// The key that the user named, SubjectPublicKeyInfo in DER.
-fn own_key(settings: &Settings) -> Result<Option<Vec<u8>>, RenewalError> {
-    let pem = settings.log_list_key.trim();
-    if pem.is_empty() { Ok(None) } else { renewal::public_key(pem.as_bytes()).map(Some) }
-}
-
-/// The list that was fetched, if it is from where the user wants it now and still proves to be
-/// signed.
-pub async fn read(
-    platform: &impl Network,
-    fetched: Option<&Fetched>,
-    settings: &Settings,
-) -> Option<LogList> {
-    let fetched =
-        fetched.filter(|one| settings.renews_log_list && one.from == log_list_url(settings))?;
-    let key = own_key(settings).ok()?.map(|key| Base64::encode_string(&key));
-    if fetched.key != key {
-        return None;
-    }
-    fetched.verify(&platform.network(TIME_LIMIT, IN_ALL)).await.ok()
-}
-
 /// Fetches the list where that is wanted and due. One that cannot be had or believed leaves the one
 /// at hand.
 pub async fn renew<P: Ports>(store: &Store<P>, turn: &Turn, is_forced: bool) {
     let _turn = turn.take().await;
-    let (asked, trust, kept) = store.with(|state| {
+    let (asked, kept) = store.with(|state| {
         let kept =
             state.kept.fetched_log_list.as_ref().map(|one| (one.from.clone(), one.fetched_at));
-        (state.kept.settings.clone(), Rc::clone(&state.trust), kept)
+        (state.kept.settings.clone(), kept)
     });
     if !asked.renews_log_list || store.ports().is_private() {
         return;
@@ -70,7 +41,7 @@ pub async fn renew<P: Ports>(store: &Store<P>, turn: &Turn, is_forced: bool) {
     if !is_forced && is_recent {
         return;
     }
-    let held = trust.log_lists.judging(at).and_then(|list| list.timestamp);
+    let held = trust::current(store).await.log_lists.judging(at).and_then(|list| list.timestamp);
     let found = match own_key(&asked) {
         Ok(key) => {
             let network = store.ports().network(TIME_LIMIT, IN_ALL);
@@ -80,8 +51,8 @@ pub async fn renew<P: Ports>(store: &Store<P>, turn: &Turn, is_forced: bool) {
     };
     // That took its time: what counts is what the user wants now, and no older list takes the place
     // of a newer one.
-    let (settings, trust) =
-        store.with(|state| (state.kept.settings.clone(), Rc::clone(&state.trust)));
+    let trust = trust::current(store).await;
+    let settings = store.with(|state| state.kept.settings.clone());
     if wish(&settings) != wish(&asked) {
         return;
     }
@@ -90,10 +61,10 @@ pub async fn renew<P: Ports>(store: &Store<P>, turn: &Turn, is_forced: bool) {
         Ok((_, list)) if list.timestamp < held => {}
         Ok((fetched, list)) => {
             let news = (list.timestamp > held).then(|| list.version.clone());
-            let trust = TrustConfig::new(&settings, Some(list), store.now());
+            let trust = TrustConfig::new(&settings, Some(list));
             store.change(|state| {
                 state.log_list_trouble = None;
-                state.trust = Rc::new(trust);
+                state.set_trust(Some(Rc::new(trust)));
                 state.kept.fetched_log_list = Some(fetched.clone());
             });
             store.save_fetched_log_list(&fetched).await;

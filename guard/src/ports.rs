@@ -1,6 +1,7 @@
 //! What a flow may ask of whoever runs it. Each call is one effect, and the background may end
 //! before or after any of them.
 
+use core::convert::Infallible;
 use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -278,14 +279,16 @@ pub trait Downloads {
 }
 
 /// All that the engine needs of a browser.
-pub trait Ports:
-    Clock + Spawn + Probe + Network + Storage + HomeLine + Downloads + Browser + 'static
-{
-}
+pub trait Ports: Clock + Spawn + Probe + Network + Storage + Downloads + Browser + 'static {}
 
-impl<T: Clock + Spawn + Probe + Network + Storage + HomeLine + Downloads + Browser + 'static> Ports
-    for T
-{
+impl<T: Clock + Spawn + Probe + Network + Storage + Downloads + Browser + 'static> Ports for T {}
+
+/// A whole background that stands by for one that asks nobody.
+#[allow(async_fn_in_trait, reason = "one thread")]
+pub trait Relief {
+    /// It takes over. This background ends here, as any may end at any effect: nothing comes back
+    /// from here, nor from any effect after it.
+    async fn relieve(&self) -> Infallible;
 }
 
 /// What is known, as the gate needs it. Read between two effects, never held over one.

@@ -28,12 +28,12 @@ pub struct Needs {
 
 impl Needs {
     /// The host patterns that each source needs at `now`.
-    pub fn of(settings: &Settings, trust: &TrustConfig, now: Timestamp) -> Self {
+    pub fn of(settings: &Settings, trust: Option<&TrustConfig>, now: Timestamp) -> Self {
         let all = Consent { logs: true, cert_spotter: true, crt_sh: true };
         let of = |url: Option<&str>| url.and_then(pattern::of_url).into_iter().collect::<Vec<_>>();
         let sources = monitors(settings, all);
         let mut logs = Vec::new();
-        if let Some(list) = trust.log_lists.judging(now) {
+        if let Some(list) = trust.and_then(|trust| trust.log_lists.judging(now)) {
             logs.extend(
                 list.logs.iter().filter_map(|log| pattern::of_url(log.access.as_ref()?.url())),
             );
@@ -68,9 +68,13 @@ pub fn log_list_url(settings: &Settings) -> &str {
     if own.is_empty() { PUBLISHER } else { own }
 }
 
-/// The hosts that are asked about addresses, as far as the settings tell: a permission for one of
+/// The hosts that are asked about addresses, as far as settings and `trust` tell: a permission for one of
 /// them does not say that it is guarded.
-pub fn asked_hosts(settings: &Settings, trust: &TrustConfig, now: Timestamp) -> BTreeSet<Host> {
+pub fn asked_hosts(
+    settings: &Settings,
+    trust: Option<&TrustConfig>,
+    now: Timestamp,
+) -> BTreeSet<Host> {
     let needs = Needs::of(settings, trust, now);
     let is_any = |is_in: fn(&Consent) -> bool| settings.consents.values().any(is_in);
     let patterns = [

@@ -63,8 +63,10 @@ pub struct State {
     pub placed: BTreeMap<Host, bool>,
     /// The hosts that the user gave permission for.
     pub granted: BTreeSet<Host>,
-    /// What checks are judged by.
-    pub trust: Rc<TrustConfig>,
+    /// What checks are judged by, once it was needed: [`Store::trust`](crate::store::Store::trust).
+    trust: Option<Rc<TrustConfig>>,
+    /// How often that has changed.
+    trust_generation: u32,
     /// What could not be stored last.
     pub not_stored: Option<Trouble>,
     /// The watch records that could not be kept last.
@@ -84,14 +86,14 @@ impl State {
         session: Session,
         placed: BTreeMap<Host, bool>,
         granted: BTreeSet<Host>,
-        trust: TrustConfig,
     ) -> Self {
         Self {
             kept,
             session,
             placed,
             granted,
-            trust: Rc::new(trust),
+            trust: None,
+            trust_generation: 0,
             not_stored: None,
             unsaved_watches: BTreeMap::new(),
             log_list_trouble: None,
@@ -116,7 +118,7 @@ impl State {
     /// The hosts that the user gave permission for to have them guarded, as far as can be told
     /// without the pins.
     fn granted_homes(&self, now: Timestamp) -> BTreeSet<Host> {
-        let asked = sources::asked_hosts(&self.kept.settings, &self.trust, now);
+        let asked = sources::asked_hosts(&self.kept.settings, self.trust.as_deref(), now);
         self.granted.difference(&asked).cloned().collect()
     }
 
@@ -148,6 +150,22 @@ impl State {
             self.bases.borrow_mut().insert(address.clone(), basis);
             basis
         })
+    }
+
+    /// What checks are judged by, as far as it was read.
+    pub fn trust(&self) -> Option<&Rc<TrustConfig>> {
+        self.trust.as_ref()
+    }
+
+    /// Checks are judged by this from now on; by what is stored where it is `None`.
+    pub fn set_trust(&mut self, trust: Option<Rc<TrustConfig>>) {
+        self.trust = trust;
+        self.trust_generation = self.trust_generation.wrapping_add(1);
+    }
+
+    /// Rises whenever that changes.
+    pub fn trust_generation(&self) -> u32 {
+        self.trust_generation
     }
 
     /// Whatever was calculated from what is known may be another now.

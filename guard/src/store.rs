@@ -49,7 +49,6 @@ use crate::settings::Settings;
 use crate::state::{Shared, State};
 use crate::storage::{KEYS, Kept, with_audited, written};
 use crate::trouble::Trouble;
-use crate::trust_config::TrustConfig;
 use crate::turn::Turn;
 
 /// The most values that are kept aside; the newest are refused beyond that, and stay where they
@@ -264,17 +263,12 @@ impl<P: Clock + Storage> Store<P> {
     }
 
     /// Takes over what is stored after another background has written, with what this one changed
-    /// and that one did not know of, and `trust` that follows from it. `Some(true)` where something
-    /// of that has to be stored again; `None` where what was read may be older than what is known
-    /// here, unless `is_last`.
+    /// and that one did not know of. `Some(true)` where something of that has to be stored again;
+    /// `None` where what was read may be older than what is known here, unless `is_last`.
     ///
     /// # Errors
     /// The storage does not answer.
-    pub async fn read_again(
-        &self,
-        trust: impl AsyncFn(&Kept) -> TrustConfig,
-        is_last: bool,
-    ) -> Result<Option<bool>, Refused> {
+    pub async fn read_again(&self, is_last: bool) -> Result<Option<bool>, Refused> {
         let is_writing = || self.0.writing.get() > 0;
         let before = self.0.changed.get();
         if is_writing() && !is_last {
@@ -282,7 +276,6 @@ impl<P: Clock + Storage> Store<P> {
         }
         let all = self.ports().read(Area::Local, &KEYS).await?;
         let mut kept = Kept::read(&all);
-        let trust = Rc::new(trust(&kept).await);
         if !is_last && (before != self.0.changed.get() || is_writing()) {
             return Ok(None);
         }
@@ -293,8 +286,8 @@ impl<P: Clock + Storage> Store<P> {
                     Ok(pins) => Ok(changes.over(&write, self.is_own(&write.stamp), pins)),
                     error => error,
                 };
-                state.trust = trust;
                 state.kept = kept;
+                state.set_trust(None);
                 changes.are_missing_in(&write)
             })
         })))

@@ -143,7 +143,7 @@ fn a_certificate_of_somebody_else_is_acknowledged_and_forgotten() {
         assert!(has_alarm());
         engine.acknowledge(&one, "of another", true).await;
         assert_eq!(world.borrow().told.len(), 1);
-        engine.audits.forget(&one).await;
+        engine.inquiries.audits.forget(&one).await;
         assert!(world.borrow().stored_watch(&one).is_none());
         let events = engine
             .store

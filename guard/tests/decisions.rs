@@ -66,7 +66,7 @@ fn state(
     granted: &[&str],
 ) -> State {
     let kept = Kept::read(stored);
-    let trust = TrustConfig::new(&kept.settings, None, at(0));
+    let trust = TrustConfig::new(&kept.settings, None);
     let mut session = Session::default();
     if let Some(report) = report {
         let record = kept.pins.as_ref().ok().and_then(|pins| pins.site(&address()));
@@ -77,7 +77,9 @@ fn state(
     }
     let placed = placed.iter().map(|(host, is_set)| (host.parse().unwrap(), *is_set)).collect();
     let granted = granted.iter().map(|host| host.parse().unwrap()).collect();
-    State::new(kept, session, placed, granted, trust)
+    let mut state = State::new(kept, session, placed, granted);
+    state.set_trust(Some(trust.into()));
+    state
 }
 
 fn guarding() -> Value {
@@ -368,8 +370,8 @@ fn who_is_asked_about_an_address() {
     let nobody = monitors(&own, Consent { logs: true, ..Consent::default() });
     assert_eq!((nobody.cert_spotter, nobody.crt_sh), (None, None));
 
-    let trust = TrustConfig::new(&own, None, at(0));
-    let needs = Needs::of(&own, &trust, at(0));
+    let trust = TrustConfig::new(&own, None);
+    let needs = Needs::of(&own, Some(&trust), at(0));
     assert_eq!(needs.cert_spotter, ["https://spotter.test/*"]);
     assert_eq!(needs.log_list, ["https://list.test/*"]);
     for pattern in needs.logs.iter().chain(&needs.crt_sh) {
@@ -380,7 +382,7 @@ fn who_is_asked_about_an_address() {
     }
 
     let hosts = |settings: &Settings| {
-        let found = asked_hosts(settings, &trust, at(0));
+        let found = asked_hosts(settings, Some(&trust), at(0));
         found
             .iter()
             .map(ToString::to_string)
@@ -399,7 +401,10 @@ fn who_is_asked_about_an_address() {
     let home = LocalHome { local: "http://192.168.1.20:8123".into(), keeps_token: false };
     let asking = Settings { homes: BTreeMap::from([(address(), home)]), ..own };
     assert_eq!(
-        asked_hosts(&asking, &trust, at(0)).iter().map(ToString::to_string).collect::<Vec<_>>(),
+        asked_hosts(&asking, Some(&trust), at(0))
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
         ["192.168.1.20"]
     );
 }

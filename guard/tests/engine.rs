@@ -19,13 +19,14 @@ use doorlight::site::pins::Pins;
 use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::{Code, Evidence};
-use doorlight_guard::engine::Engine;
+use doorlight_guard::deferred::relieve;
 use doorlight_guard::home::{Occasion, TokenState};
+use doorlight_guard::inquiries::Whole;
 use doorlight_guard::light::Light;
 use doorlight_guard::ports::{Area, Spawn};
 use doorlight_guard::session::Way;
-use futures_util::future::{join, join3, join4};
-use world::{AtHome, LOCAL, Life, MATERIAL, Ports, TOKEN, World, addresses, start};
+use futures_util::future::{join, join3, join4, join5};
+use world::{AtHome, LOCAL, Life, MATERIAL, Ports, TOKEN, World, addresses, start, wake};
 
 /// How many schedules are tried.
 const SCHEDULES: u64 = 200;
@@ -197,6 +198,108 @@ fn with_a_storage_that_has_no_room() {
     });
 }
 
+/// A small background, which asks nobody: checks while line, network and clock change.
+async fn small_day(life: &Rc<Life>) {
+    let [one, two] = addresses();
+    let engine = wake(life).await;
+    engine.set_gate().await;
+    let meddled = async {
+        life.pause().await;
+        if life.dice(2) == 0 {
+            life.world.borrow_mut().presents.insert(one.clone(), "A5");
+            engine.check(&one).await;
+            life.world.borrow_mut().presents.insert(one.clone(), "good");
+        }
+        engine.expire(None).await;
+    };
+    let late = async {
+        life.pause().await;
+        if life.goes_on(Duration::from_secs(life.dice(1200))) {
+            engine.set_gate().await;
+        }
+    };
+    let downs = async {
+        life.pause().await;
+        if life.dice(8) == 0 {
+            relieve(&engine).await;
+        }
+    };
+    join5(engine.check(&one), engine.check(&two), meddled, late, downs).await;
+}
+
+/// A small background wakes, and a whole one takes over from it where somebody is to be asked, or
+/// wherever it ends: the home is heard, the monitors tell, what is good opens, and all that is
+/// promised of one that ends holds ([`World::check`]).
+#[test]
+fn a_whole_background_takes_over_from_a_small_one() {
+    let (mut lives, mut relieved, mut stayed) = (0, 0, 0);
+    for (number, seed) in (0..).zip(seeds(6000, SCHEDULES / 2)) {
+        let mut left = number % STRIDE;
+        loop {
+            let world = Rc::new(RefCell::new(World::new()));
+            world.borrow_mut().issue("A5");
+            // Half of them have a home that is due, or is to be asked at the gate.
+            if number % 2 == 0 {
+                world.borrow_mut().at_home = AtHome::Holds("good");
+                let life = Life::new(&world, u64::MAX, seed, 0);
+                assert!(life.run(async {
+                    let engine = start(&life).await;
+                    engine.set_home(&addresses()[0], LOCAL, Some(TOKEN), true).await.unwrap();
+                }));
+            }
+            let told = world.borrow().told.len();
+            let small = Life::new(&world, left, seed, 0);
+            let has_ended = small.run(small_day(&small));
+            assert_eq!(world.borrow().told.len(), told, "{:#?}", world.borrow().log);
+            relieved += u64::from(small.was_relieved.get());
+            stayed += u64::from(has_ended);
+            let next = Life::new(&world, u64::MAX, seed ^ left, 0);
+            assert!(next.run(day(&next, false)));
+            judge(&world.borrow(), true);
+            lives += 1;
+            if has_ended || small.was_relieved.get() {
+                break;
+            }
+            left += STRIDE;
+        }
+    }
+    println!("{lives} small ones: {relieved} were relieved, {stayed} had nothing to ask");
+    assert!(relieved > SCHEDULES / 4, "hardly any was relieved");
+}
+
+/// What a small background saw a moment before a whole one takes over is not forgotten: a Danger is
+/// stored, and nothing opens by the check of before.
+#[test]
+fn a_danger_outlives_the_small_background_that_saw_it() {
+    let [one, _] = addresses();
+    for seed in seeds(7000, SCHEDULES) {
+        let world = Rc::new(RefCell::new(World::new()));
+        let small = Life::new(&world, u64::MAX, seed, 0);
+        assert!(!small.run(async {
+            let engine = wake(&small).await;
+            engine.check(&one).await;
+            assert_eq!(engine.way(&one), Way::Open);
+            small.world.borrow_mut().presents.insert(one.clone(), "A5");
+            // It is judged while somebody else has the whole one come.
+            let downs = async {
+                while engine.light(&one) != Light::Danger {
+                    small.next_round().await;
+                }
+                relieve(&engine).await;
+            };
+            join(engine.check(&one), downs).await;
+        }));
+        assert!(small.was_relieved.get());
+        let next = Life::new(&world, u64::MAX, seed, 0);
+        assert!(next.run(async {
+            let engine = start(&next).await;
+            engine.set_gate().await;
+            assert_eq!(engine.light(&one), Light::Danger, "{seed:x}\n{:#?}", world.borrow().log);
+            assert!(!world.borrow().rules.contains(&one));
+        }));
+    }
+}
+
 /// A connection of the page's own that shows another certificate.
 #[test]
 fn what_a_page_sees_for_itself() {
@@ -275,7 +378,7 @@ fn what_the_home_has_disowned_opens_nothing() {
 }
 
 /// Tells each of two backgrounds what the other one has stored, as the browser does.
-async fn hear(engine: Engine<Ports>, mut heard: usize) {
+async fn hear(engine: Whole<Ports>, mut heard: usize) {
     loop {
         let next = engine.ports().0.world.borrow().written.get(heard).cloned();
         match next {
@@ -341,7 +444,7 @@ fn two_backgrounds_side_by_side() {
         // What the user takes away in one of them does not come back by the other, which has
         // changed the same records before and others since.
         let [first, second] = [engines[0].clone(), engines[1].clone()];
-        let taking = |engine: Engine<Ports>, is_taking: bool| {
+        let taking = |engine: Whole<Ports>, is_taking: bool| {
             let (life, one, two, more) =
                 (Rc::clone(&engine.ports().0), one.clone(), two.clone(), more.clone());
             async move {

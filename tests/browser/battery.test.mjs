@@ -26,7 +26,7 @@ const CHEAP = OF_DOCUMENTS.filter((way) => !isDear(way));
 /** How long something that must not arrive may take to arrive: as long as the slowest took without the guard. And after what calm all that is to arrive has. */
 const GRACE = { least: 3000, most: 12_000 };
 const CALM = 4000;
-const PATIENCE = 90_000;
+const PATIENCE = 240_000;
 
 /** The host of Firefox's pages of the extension is set by `browser.mjs`; Chromium's is made of the folder. */
 function extensionHost(kind, folder) {

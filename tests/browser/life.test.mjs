@@ -257,7 +257,7 @@ for (const kind of KINDS) {
     test("while the core does not answer, a page whose check counts is seen and takes no key; every other is covered", async () => {
         const lab = await startLab();
         const own = await launch("chromium", lab);
-        const module = join(own.folder, "extension/doorlight_background_bg.wasm");
+        const modules = ["waking", "background"].map((name) => join(own.folder, `extension/doorlight_${name}_bg.wasm`));
         try {
             await own.guard();
             const page = await own.browser.newPage();
@@ -268,10 +268,10 @@ for (const kind of KINDS) {
             const withoutCore = async (then, kept) => {
                 // While the core is there: to store something wakes the background, and one without a core shuts every gate.
                 if (kept) await own.asker.evaluate((passes) => chrome.storage.session.set({ passes }), kept);
-                renameSync(module, `${module}.away`);
+                for (const module of modules) renameSync(module, `${module}.away`);
                 await own.killWorker();
                 await then();
-                renameSync(`${module}.away`, module);
+                for (const module of modules) renameSync(`${module}.away`, module);
                 await own.killWorker();
                 await own.ask({ ask: "check-again", address: lab.address });
             };

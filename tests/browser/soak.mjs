@@ -55,8 +55,12 @@ const HOOK = `
 const copies = mkdtempSync(join(tmpdir(), "doorlight-soak-"));
 cpSync(process.env.DOORLIGHT_EXTENSION, copies, { recursive: true });
 for (const file of ["background.js", "gate.js", "page.js"]) appendFileSync(join(copies, KIND, file), HOOK);
-// A second init() answers with the module that is there.
-appendFileSync(join(copies, KIND, "background.js"), "\nbackground.then(() => init()).then(({ memory }) => { globalThis.soakMemory = memory; });\n");
+// A second init() answers with the module that is there: the small one's, as long as it is.
+appendFileSync(join(copies, KIND, "background.js"), `
+setInterval(async () => {
+    if (small || whole) globalThis.soakMemory = (await (whole ? whole.then(initWhole) : compile())).memory;
+}, 1000);
+`);
 process.env.DOORLIGHT_EXTENSION = copies;
 
 const lab = await startLab();

@@ -24,8 +24,11 @@ use crate::browser::capture::chromium;
 use crate::browser::capture::firefox::{Shown, shown};
 use crate::browser::capture::probe::CaptureError;
 use crate::browser::gate;
+#[cfg(feature = "background")]
 use crate::browser::tabs;
 use crate::browser::url::{address_of, without_user};
+#[cfg(not(feature = "background"))]
+use doorlight_guard::deferred::relieve;
 use doorlight_guard::ports::Captured;
 use doorlight_guard::session::Way;
 use doorlight_guard::sources::asked_hosts;
@@ -163,7 +166,8 @@ pub async fn before_request(engine: &Engine, details: &Details) -> Value {
     let Some(address) = address_of(url) else { return cancel() };
     let is_told_apart = engine.store.with(|state| state.kept.pins.is_ok()) || {
         engine.store.with(|state| {
-            asked_hosts(&state.kept.settings, &state.trust, now()).contains(&address.host)
+            let trust = state.trust().map(|trust| &**trust);
+            asked_hosts(&state.kept.settings, trust, now()).contains(&address.host)
         })
     };
     if !guarding::is_host_guarded(engine, &address.host) && is_told_apart {
@@ -382,11 +386,20 @@ pub async fn alarm(engine: &Engine, name: &str, scheduled: Timestamp) {
     }
     if name == AUDIT {
         // The logs take their time; the gates do not wait for them.
-        spawn_local({
-            let engine = engine.clone();
-            async move { engine.audit_due().await }
-        });
+        spawn_local(audit_due(engine.clone()));
     }
+}
+
+#[cfg(feature = "background")]
+async fn audit_due(engine: Engine) {
+    engine.audit_due().await;
+}
+
+/// The script gives this alarm to the whole background: this is only for one that comes here all the
+/// same.
+#[cfg(not(feature = "background"))]
+async fn audit_due(engine: Engine) {
+    match relieve(&engine).await {}
 }
 
 /// The network changed: what was seen over the old one says nothing about this one.
@@ -399,6 +412,7 @@ pub async fn network_changed(engine: &Engine) {
 /// Measured in Chromium 156: tabs of the last session are sent to the gate before the extension's
 /// own pages can be shown, and stand there with an error; and a tab may be loaded before Chromium
 /// has read the rules that shut the gate.
+#[cfg(feature = "background")]
 pub async fn started(engine: &Engine) {
     engine.ports().gate.block_cookies_again();
     permissions_changed(engine).await;

@@ -1,5 +1,9 @@
 //! The ports of the guard engine, in a browser.
 
+#[cfg(not(feature = "background"))]
+use core::convert::Infallible;
+#[cfg(not(feature = "background"))]
+use core::future::pending;
 use core::pin::pin;
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -13,16 +17,26 @@ use doorlight_guard::armed::Armed;
 use doorlight_guard::audits::{PERIOD, issuer_of};
 use doorlight_guard::light::Light;
 use doorlight_guard::pattern;
+#[cfg(feature = "background")]
+use doorlight_guard::ports::HomeLine;
+#[cfg(not(feature = "background"))]
+use doorlight_guard::ports::Relief;
 use doorlight_guard::ports::{
-    Area, Browser, Captured, Clock, Download, Downloads, HomeLine, Notification, Probe, Refused,
-    Spawn, Storage, Unseen,
+    Area, Browser, Captured, Clock, Download, Downloads, Notification, Probe, Refused, Spawn,
+    Storage, Unseen,
 };
 use futures_util::future::{Either, select};
+#[cfg(feature = "background")]
 use futures_util::{SinkExt, StreamExt};
+#[cfg(feature = "background")]
 use gloo_net::websocket::Message;
+#[cfg(feature = "background")]
 use gloo_net::websocket::futures::WebSocket;
 use gloo_timers::future::TimeoutFuture;
+use js_sys::Function;
 use serde_json::{Value, json};
+#[cfg(not(feature = "background"))]
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::browser::api::{self, DownloadChange};
@@ -53,19 +67,28 @@ pub struct Effects {
     pub capture: capture::Browser,
     /// What it lets pass.
     pub gate: Gate,
+    /// Called where the whole background is to take over.
+    #[cfg_attr(feature = "background", allow(dead_code, reason = "this is the whole one"))]
+    relief: Option<Function>,
 }
 
 impl Effects {
     /// The browser that this runs in.
-    pub fn new() -> Self {
+    pub fn new(relief: Option<Function>) -> Self {
         let capture = capture::Browser::detect();
-        Self { gate: Gate::new(capture.is_firefox()), capture }
+        Self { gate: Gate::new(capture.is_firefox()), capture, relief }
     }
 }
 
-impl Default for Effects {
-    fn default() -> Self {
-        Self::new()
+#[cfg(not(feature = "background"))]
+impl Relief for Effects {
+    async fn relieve(&self) -> Infallible {
+        api::end().await;
+        if let Some(relief) = &self.relief {
+            // It only begins something, and does not fail.
+            let _ = relief.call0(&JsValue::UNDEFINED);
+        }
+        pending().await
     }
 }
 
@@ -137,6 +160,7 @@ impl Storage for Effects {
     }
 }
 
+#[cfg(feature = "background")]
 impl HomeLine for Effects {
     type Line = WebSocket;
 

@@ -2,6 +2,7 @@
 
 use doorlight::address::Address;
 use doorlight_browser::now;
+use doorlight_guard::advisories;
 use doorlight_guard::home::TokenState;
 use doorlight_guard::settings::LocalHome;
 
@@ -28,10 +29,12 @@ pub async fn of(engine: &Engine, address: &Address) -> Option<HomeStatus> {
         let stored = home.is_some() && stored.is_some();
         let is_known = state.record(address).is_some_and(|record| record.home_account.is_some());
         // Time goes on without an answer: a version grows old, and so does the table.
-        let check_up = match (&known.check_up, &state.trust.advisories) {
-            (Some(check_up), Some(table)) => Some(check_up.clone().judged_by(table, at)),
-            (check_up, _) => check_up.clone(),
-        };
+        let check_up = known.check_up.as_ref().map(|check_up| {
+            match advisories::read(&state.kept.settings, at).0 {
+                Some(table) => check_up.clone().judged_by(&table, at),
+                None => check_up.clone(),
+            }
+        });
         let token_trouble = known.token.trouble(stored, home.is_some() && is_known, at);
         Some(HomeStatus {
             has_permission,

@@ -1,6 +1,7 @@
-//! Answers to the pages and to the content script.
+//! Answers to the pages: everything but whether a page may go on ([`passage`]).
 
 use doorlight::address::{Address, Host};
+use doorlight::home_assistant::advisory::Advisories;
 use doorlight::site::pins::Pins;
 use doorlight::site::{Entered, Origin, Pin, SiteRecord};
 use doorlight::verdict::Verdict;
@@ -9,7 +10,6 @@ use doorlight::verdict::examination;
 use doorlight::x509::certificate::Certificate;
 use doorlight::x509::fingerprint::{Fingerprint, SpkiSha256};
 use doorlight_browser::now;
-use serde::Serialize;
 use serde_json::Value;
 use wasm_bindgen_futures::spawn_local;
 
@@ -17,44 +17,40 @@ use crate::background::client_certificate;
 use crate::background::engine::Engine;
 use crate::background::guarding;
 use crate::background::home_status;
-use crate::background::sender::{Sender, Whose};
+use crate::background::passage::{self, json, no_address, standing, trouble, unreadable};
+use crate::background::sender::Sender;
 use crate::background::watch_status;
 use crate::browser::api;
 use crate::browser::document;
 use crate::browser::gate;
 use crate::browser::tabs;
-use crate::browser::url::{address_of, without_user};
+use crate::browser::url::address_of;
 use crate::protocol::{
-    Downloads, Exported, Overview, Passage, Preview, PreviewSite, Request, SelfTest, SelfTestStep,
-    Status,
+    Audience, Exported, Overview, Preview, PreviewSite, Request, SelfTest, SelfTestStep, Status,
 };
+use doorlight_guard::advisories;
 use doorlight_guard::check::{asks_for_key, examine, observed_last};
-use doorlight_guard::downloads;
 use doorlight_guard::home::Occasion;
 use doorlight_guard::journal::Event;
 use doorlight_guard::light::Light;
-use doorlight_guard::log_list;
 use doorlight_guard::ports::Downloads as _;
 use doorlight_guard::session::opens;
 use doorlight_guard::settings::{Consent, Settings};
-use doorlight_guard::state::State;
 use doorlight_guard::store::not_stored;
 use doorlight_guard::trouble::Trouble;
+use doorlight_guard::trust;
 use doorlight_guard::trust_config::TrustConfig;
 
 /// Answers a message, JSON for JSON; `null` for one that is not understood or may not be asked.
 pub async fn answer(engine: &Engine, message: &str, sender: &Sender) -> String {
+    if let Some(answer) = passage::answer(engine, message, sender).await {
+        return answer;
+    }
     let Ok(request) = serde_json::from_str::<Request>(message) else { return "null".into() };
-    if !sender.may_ask(&request, &api::own_url("")) {
+    if !sender.is_among(Audience::Pages, &api::own_url("")) {
         return "null".into();
     }
     match request {
-        Request::Hello { url, document, is_restored, has_woken, was_reopened } => {
-            let may_wait = (is_restored || has_woken) && !was_reopened;
-            let page = Page { url, document, has_woken, may_wait };
-            json(hello(engine, &page, sender).await)
-        }
-        Request::Enter { url } => json(enter(engine, &url, sender).await),
         Request::Status { url, tab } => json(status_of_tab(engine, &url, tab).await),
         Request::CheckAgain { address } => {
             engine.expire(Some(&address)).await;
@@ -161,157 +157,6 @@ pub async fn answer(engine: &Engine, message: &str, sender: &Sender) -> String {
     }
 }
 
-fn json<T: Serialize>(answer: T) -> String {
-    // Serialising plain structs with text keys does not fail.
-    serde_json::to_string(&answer).unwrap_or_else(|_| "null".into())
-}
-
-fn trouble(code: &str, detail: impl ToString) -> Trouble {
-    Trouble { code: code.into(), detail: doorlight::text::printable(&detail.to_string()) }
-}
-
-/// What a content script says of its document.
-struct Page {
-    url: String,
-    document: String,
-    has_woken: bool,
-    /// True where it may wait under its veil.
-    may_wait: bool,
-}
-
-/// The veil of a page. A content script is told nothing but whether it may lift.
-async fn hello(engine: &Engine, page: &Page, sender: &Sender) -> Passage {
-    let open = Passage { is_open: true, is_leaving: false, over_https: None, status: None };
-    let shut = |is_leaving| Passage { is_open: false, is_leaving, ..open.clone() };
-    let is_top = sender.is_page();
-    let leave = async |wanted: &str| match sender.tab.filter(|_| is_top) {
-        Some(tab) => shut(api::send_tab(tab, &gate::page(wanted, false)).await.is_ok()),
-        None => shut(false),
-    };
-    let address = match sender.whose() {
-        Whose::Address(address) => address,
-        Whose::Plain(Some(address)) if guarding::is_host_guarded(engine, &address.host) => {
-            return leave(&page.url).await;
-        }
-        // It has no storage and no cookies; where it stands in a page of the home, that page is
-        // covered.
-        Whose::Opaque(Some(tab)) if engine.store.is_guarded(&tab) => tab,
-        Whose::Opaque(_) if engine.guarded().iter().all(|one| !engine.way(one).is_open()) => {
-            return shut(false);
-        }
-        Whose::Plain(_) | Whose::Opaque(_) => return open,
-    };
-    // A page that is guarded no longer is free.
-    if !guarding::is_host_guarded(engine, &address.host) {
-        return open;
-    }
-    // A document that has inherited its origin has no address of its own to come back to.
-    let own_url =
-        page.url.starts_with("https:") && address_of(&page.url).as_ref() == Some(&address);
-    let wanted = if own_url { page.url.clone() } else { format!("https://{address}/") };
-    if !engine.store.is_guarded(&address) {
-        return leave(&wanted).await;
-    }
-    guarding::make_ready(engine, &address.host).await;
-    if page.has_woken {
-        engine.expire(Some(&address)).await;
-    }
-    if !engine.way(&address).is_open() {
-        // A page out of a service worker or a restored session asked nobody: it starts over behind
-        // the gate. One that is alive waits under its veil, because leaving would lose what it
-        // holds. So does a frame in another site's page.
-        if is_top && !page.may_wait {
-            return leave(&wanted).await;
-        }
-        engine.check(&address).await;
-    }
-    if !engine.passes(&address).await {
-        return leave(&wanted).await;
-    }
-    if let Some(tab) = sender.tab.filter(|_| is_top) {
-        let (engine, document) = (engine.clone(), page.document.clone());
-        // The page does not wait for the toolbar.
-        spawn_local(async move {
-            tabs::show_light(tab, &address, Some(&document), &|| engine.light(&address)).await
-        });
-    }
-    open
-}
-
-/// The gate page.
-async fn enter(engine: &Engine, url: &str, sender: &Sender) -> Passage {
-    let bare = without_user(url);
-    let url = bare.as_deref().unwrap_or(url);
-    let Some(address) = address_of(url) else {
-        let status = Some(Box::new(no_address(engine)));
-        return Passage { is_open: false, is_leaving: false, over_https: None, status };
-    };
-    let is_plain = url.starts_with("http:");
-    if is_plain {
-        // A home that is known by https is led there, through the gate.
-        let over_https = url.strip_prefix("http:").map(|rest| format!("https:{rest}"));
-        let over_https = over_https.filter(|_| engine.store.is_guarded(&address));
-        let mut found = standing(engine, &address, None).await;
-        found.light = Light::Unchecked;
-        return Passage {
-            is_open: false,
-            is_leaving: false,
-            over_https,
-            status: Some(Box::new(found)),
-        };
-    }
-    guarding::make_ready(engine, &address.host).await;
-    if engine.store.is_guarded(&address)
-        && !engine.way(&address).is_open()
-        && !engine.store.with(|state| state.was_just_checked(&address, now()))
-    {
-        engine.check(&address).await;
-    }
-    // Whatever became of the rules since: the page comes back at once where they are shut.
-    if engine.way(&address).is_open() {
-        engine.set_gate().await;
-    }
-    let is_open = engine.is_open(&address);
-    // The check was good, and the browser did not open.
-    let is_stuck = !is_open && engine.way(&address).is_open();
-    let mut found =
-        standing(engine, &address, is_stuck.then(|| trouble("gate-not-set", &address.host))).await;
-    let is_open = found.has_permission && engine.is_open(&address);
-    if let (false, Some(tab)) = (is_open, sender.tab) {
-        tabs::show_light_at_gate(tab, &address, &|| engine.light(&address)).await;
-    }
-    if !is_open && engine.store.with(|state| state.is_blocked(&address)) {
-        found.home = home_status::of(engine, &address).await.map(Box::new);
-    }
-    if is_open {
-        // The page goes on at once; nobody reads more.
-        found.report = None;
-        found.record = None;
-    }
-    Passage { is_open, is_leaving: false, over_https: None, status: Some(Box::new(found)) }
-}
-
-fn no_address(engine: &Engine) -> Status {
-    Status {
-        address: None,
-        light: Light::NotGuarded,
-        is_guarded: false,
-        is_host_guarded: false,
-        has_permission: false,
-        report: None,
-        open_until: None,
-        since: None,
-        exception_since: None,
-        record: None,
-        watch: None,
-        home: None,
-        downloads: Downloads::default(),
-        shows_client_certificate: false,
-        should_clean: false,
-        trouble: engine.store.with(|state| state.not_stored.clone()),
-    }
-}
-
 /// What is known of the page that a tab shows. A tab that names the address and shows another
 /// document, such as the browser's own error page or the gate, is never called checked.
 async fn status_of_tab(engine: &Engine, url: &str, tab: Option<i32>) -> Status {
@@ -351,54 +196,18 @@ async fn status_of_url(engine: &Engine, url: &str) -> Status {
 
 /// What is known, with what logs and monitors say.
 async fn status(engine: &Engine, address: &Address, trouble: Option<Trouble>) -> Status {
+    // So that it is told what of it cannot be read.
+    trust::current(&engine.store).await;
     let watch = watch_status::of(engine, address).await.map(Box::new);
     let home = home_status::of(engine, address).await.map(Box::new);
-    Status { watch, home, ..standing(engine, address, trouble).await }
+    let mut found = standing(engine, address, trouble).await;
+    found.trouble = found.trouble.or_else(|| table(engine).1);
+    Status { watch, home, ..found }
 }
 
-/// What is asked of the browser comes first: light and report are then of the same moment.
-async fn standing(engine: &Engine, address: &Address, trouble: Option<Trouble>) -> Status {
-    let has_permission = guarding::may_guard(engine, &address.host).await;
-    // A background that has just begun has not set its gate yet.
-    let (waiting, stopped) = match engine.passes(address).await {
-        true => (0, 0),
-        false => downloads::count(&engine.store, &address.host).await,
-    };
-    let at = now();
-    engine.store.with(|state| {
-        let known = state.address(address);
-        let is_guarded = state.is_guarded(address, at);
-        let is_open = state.way(address, at).is_open();
-        let is_set = state.is_ready(&address.host);
-        let not_set = (is_guarded && has_permission && !is_set)
-            .then(|| self::trouble("gate-not-set", &address.host));
-        Status {
-            address: Some(address.clone()),
-            light: engine.light(address),
-            is_guarded,
-            is_host_guarded: state.guarded_hosts(at).contains(&address.host),
-            has_permission,
-            report: known.report().filter(|_| is_guarded).cloned(),
-            open_until: known.fresh_until.filter(|_| is_open),
-            since: known.since.filter(|_| is_guarded),
-            exception_since: known.exception.map(|one| one.since),
-            record: state.record(address).cloned(),
-            watch: None,
-            home: None,
-            downloads: Downloads { waiting, stopped },
-            shows_client_certificate: state.kept.settings.client_certificates.contains(address),
-            should_clean: state.kept.settings.unclean.contains(address),
-            trouble: trouble
-                .or_else(|| state.not_stored.clone())
-                .or_else(|| unreadable(state))
-                .or_else(|| state.trust.trouble.clone())
-                .or(not_set),
-        }
-    })
-}
-
-fn unreadable(state: &State) -> Option<Trouble> {
-    state.kept.pins.as_ref().err().map(|error| trouble("pins-unreadable", error))
+/// What versions of Home Assistant are judged by, and why the user's own table does not count.
+fn table(engine: &Engine) -> (Option<Advisories>, Option<Trouble>) {
+    engine.store.with(|state| advisories::read(&state.kept.settings, now()))
 }
 
 async fn overview(engine: &Engine, trouble: Option<Trouble>) -> Overview {
@@ -406,6 +215,8 @@ async fn overview(engine: &Engine, trouble: Option<Trouble>) -> Overview {
     for address in engine.guarded() {
         sites.push(status(engine, &address, None).await);
     }
+    let trust = trust::current(&engine.store).await;
+    let (table, table_unreadable) = table(engine);
     engine.store.with(|state| {
         let kept = &state.kept;
         let settings_unreadable =
@@ -419,16 +230,13 @@ async fn overview(engine: &Engine, trouble: Option<Trouble>) -> Overview {
                 .or_else(|| state.not_stored.clone())
                 .or_else(|| unreadable(state))
                 .or(settings_unreadable)
-                .or_else(|| state.trust.trouble.clone())
+                .or_else(|| trust.trouble.clone())
+                .or(table_unreadable)
                 .or_else(|| state.log_list_trouble.clone()),
             capture: engine.ports().capture.capture_name().into(),
             pauses_downloads: engine.ports().sees_downloads(),
-            log_list_published: state
-                .trust
-                .log_lists
-                .judging(now())
-                .and_then(|list| list.timestamp),
-            advisories_published: state.trust.advisories.as_ref().map(|table| table.published),
+            log_list_published: trust.log_lists.judging(now()).and_then(|list| list.timestamp),
+            advisories_published: table.map(|table| table.published),
         }
     })
 }
@@ -506,7 +314,7 @@ async fn forget(engine: &Engine, address: &Address) -> Result<(), Trouble> {
         forgotten.await.map_err(|error| not_stored(&error))?;
     }
     engine.forget_home(address).await;
-    engine.audits.forget(address).await;
+    engine.inquiries.audits.forget(address).await;
     Ok(())
 }
 
@@ -597,25 +405,23 @@ async fn except(
 
 async fn change(engine: &Engine, settings: Settings) -> Result<(), Trouble> {
     let fetched = engine.store.with(|state| state.kept.fetched_log_list.clone());
-    let fetched = log_list::read(engine.ports(), fetched.as_ref(), &settings).await;
-    let mut trust = TrustConfig::new(&settings, fetched, now());
-    if let Some(trouble) = trust.trouble.take() {
+    let fetched = trust::fetched_list(engine.ports(), fetched.as_ref(), &settings).await;
+    let mut trust = TrustConfig::new(&settings, fetched);
+    let (table, table_unreadable) = advisories::read(&settings, now());
+    if let Some(trouble) = trust.trouble.take().or(table_unreadable) {
         return Err(trouble);
     }
     // Before and after: what was judged by other rules counts no longer, wherever this ends.
     engine.expire(None).await;
+    let (before, _) = self::table(engine);
     let changed =
         engine.store.change_settings(|now| *now = core::mem::take(now).with(settings)).await;
     if let Err(error) = changed {
         guarding::renew(engine).await;
         return Err(not_stored(&error));
     }
-    let has_other_table = engine.store.change(|state| {
-        let has_other_table = state.trust.advisories != trust.advisories;
-        state.trust = trust.into();
-        has_other_table
-    });
-    if has_other_table {
+    engine.store.change(|state| state.set_trust(Some(trust.into())));
+    if table != before {
         engine.judge_versions_anew().await;
     }
     engine.expire(None).await;

@@ -15,6 +15,7 @@ use crate::protocol::{Alarm, Watch};
 use doorlight_guard::audits::issuer_of;
 use doorlight_guard::settings::Consent;
 use doorlight_guard::sources::Needs;
+use doorlight_guard::trust;
 
 /// The most names of a certificate that are shown.
 const MAX_NAMES: usize = 8;
@@ -32,8 +33,9 @@ pub async fn of(engine: &Engine, address: &Address) -> Option<Watch> {
         .load_watch(address, at)
         .await
         .unwrap_or_else(|_| WatchRecord::new(address.clone(), at));
+    let trust = trust::current(store).await;
     let (consent, needs) = store
-        .with(|state| (state.consent(address), Needs::of(&state.kept.settings, &state.trust, at)));
+        .with(|state| (state.consent(address), Needs::of(&state.kept.settings, Some(&trust), at)));
     let mut agreed = Vec::new();
     for (is_agreed, patterns) in [
         (consent.logs, &needs.logs),
@@ -61,7 +63,7 @@ pub async fn of(engine: &Engine, address: &Address) -> Option<Watch> {
         consent,
         needs,
         missing,
-        is_running: engine.audits.running(address).is_some(),
+        is_running: engine.inquiries.audits.running(address).is_some(),
         proven_at: audited.proof.as_ref().map(|proof| proof.at),
         publication: audited.proof.map(|proof| proof.reports).unwrap_or_default(),
         looks: record.looks.clone(),

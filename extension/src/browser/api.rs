@@ -5,6 +5,8 @@
 //! trap: the externs are declared as fallible functions that return a promise, because `async`
 //! externs trap where the function is missing.
 
+use core::cell::Cell;
+use core::future::pending;
 use core::time::Duration;
 
 use doorlight_guard::ports::{Area, Refused};
@@ -13,6 +15,10 @@ use js_sys::{Function, JSON, Promise, Reflect};
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+/// How long the end waits for calls that are under way, in steps of five milliseconds.
+#[cfg(all(feature = "waking", not(feature = "background")))]
+const STEPS_TO_THE_END: u32 = 200;
 
 #[wasm_bindgen]
 extern "C" {
@@ -60,11 +66,54 @@ fn start(call: &'static str, arguments: &[Value]) -> Result<JsValue, Refused> {
     function.apply(&owner, &arguments).map_err(failed)
 }
 
+thread_local! {
+    /// True once another background has taken over, as after this one's end.
+    static HAS_ENDED: Cell<bool> = const { Cell::new(false) };
+    /// How many calls are under way.
+    static UNDER_WAY: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A call that is under way, until it is dropped.
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Self {
+        UNDER_WAY.set(UNDER_WAY.get() + 1);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.set(UNDER_WAY.get() - 1);
+    }
+}
+
+/// The end of this background, as far as the browser sees: no call begins after it, and nothing
+/// comes back from those that were made. Waits for those under way, so that whoever follows reads
+/// what they have stored; one that hangs, such as the debugger's, stores nothing.
+#[cfg(all(feature = "waking", not(feature = "background")))]
+pub async fn end() {
+    HAS_ENDED.set(true);
+    for _ in 0..STEPS_TO_THE_END {
+        if UNDER_WAY.get() == 0 {
+            break;
+        }
+        gloo_timers::future::TimeoutFuture::new(5).await;
+    }
+}
+
 /// Calls `chrome.PATH(arguments)` and waits for the answer.
 async fn call_js(call: &'static str, arguments: &[Value]) -> Result<JsValue, Refused> {
+    if HAS_ENDED.get() {
+        return pending().await;
+    }
+    let under_way = UnderWay::begin();
     let started = start(call, arguments)?;
     let failed = |reason: JsValue| Refused { call, reason: reason_of(&reason) };
-    JsFuture::from(Promise::resolve(&started)).await.map_err(failed)
+    let answer = JsFuture::from(Promise::resolve(&started)).await.map_err(failed);
+    drop(under_way);
+    if HAS_ENDED.get() { pending().await } else { answer }
 }
 
 /// The same, with the answer in JSON.
@@ -126,6 +175,9 @@ pub fn has(path: &str) -> bool {
 
 /// A fetch; the answer is the response.
 pub async fn fetch(url: &str, init: &JsValue) -> Result<JsValue, JsValue> {
+    if HAS_ENDED.get() {
+        return pending().await;
+    }
     JsFuture::from(js_fetch(url, init)?).await
 }
 

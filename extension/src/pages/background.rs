@@ -1,9 +1,10 @@
 //! Asking the background.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
-use crate::protocol::{Exported, Request};
+use crate::protocol::Exported;
 use doorlight_guard::trouble::Trouble;
 
 use super::{browser, said, words};
@@ -22,11 +23,12 @@ impl Unanswered {
     }
 }
 
-/// Asks, and waits for the answer.
+/// Asks a [`Request`](crate::protocol::Request) or a [`Knock`](crate::protocol::Knock), and waits
+/// for the answer.
 ///
 /// # Errors
 /// [`Unanswered`].
-pub async fn ask<T: DeserializeOwned>(request: &Request) -> Result<T, Unanswered> {
+pub async fn ask<T: DeserializeOwned>(request: &impl Serialize) -> Result<T, Unanswered> {
     let failed = |error: JsValue| Unanswered { detail: browser::reason(&error) };
     let answer = browser::send_message(&browser::value(request)).await.map_err(failed)?;
     let json = js_sys::JSON::stringify(&answer).map_err(failed)?;

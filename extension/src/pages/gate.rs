@@ -10,7 +10,7 @@ use doorlight::address::Address;
 use doorlight::verdict::report::Report;
 use gloo_timers::future::TimeoutFuture;
 
-use crate::protocol::{Exported, Passage, Request, Status};
+use crate::protocol::{Exported, Knock, Passage, Request, Status};
 use doorlight_guard::light::Light;
 
 use super::background::{ask, save, trouble_in_words};
@@ -62,7 +62,7 @@ pub async fn show() {
 impl Gate {
     /// Asks for passage.
     async fn enter(&self) {
-        match ask::<Passage>(&Request::Enter { url: self.wanted.to_string() }).await {
+        match ask::<Passage>(&Knock::Enter { url: self.wanted.to_string() }).await {
             Ok(passage) => self.take(passage),
             Err(unanswered) => said::say(&unanswered.in_words()),
         }

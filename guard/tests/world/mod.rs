@@ -11,6 +11,7 @@
 )]
 
 use core::cell::{Cell, RefCell};
+use core::convert::Infallible;
 use core::future::{pending, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -29,12 +30,14 @@ use doorlight::verdict::report::Report;
 use doorlight::x509::certificate::Certificate;
 use doorlight::x509::signature::SignatureCheck;
 use doorlight_guard::armed::Armed;
+use doorlight_guard::deferred::Waking;
 use doorlight_guard::engine::Engine;
 use doorlight_guard::home::{HomeState, TokenState};
+use doorlight_guard::inquiries::Whole;
 use doorlight_guard::light::Light;
 use doorlight_guard::ports::{
     Area, Browser, Captured, Clock, Download, Downloads, HomeLine, Network, Notification, Probe,
-    Refused, Spawn, Storage, Unseen,
+    Refused, Relief, Spawn, Storage, Unseen,
 };
 use doorlight_guard::session::{Session, opens};
 use doorlight_guard::settings::{Consent, Settings};
@@ -341,6 +344,8 @@ pub struct Life {
     /// How many halves of effects are left to it.
     left: Cell<u64>,
     is_over: Cell<bool>,
+    /// It ended by itself, for a whole one to take over.
+    pub was_relieved: Cell<bool>,
     dice: Cell<u64>,
     /// Rises with whatever happens: where it stands still, everybody waits for time to go on.
     steps: Cell<u64>,
@@ -380,6 +385,7 @@ impl Life {
             tasks: Rc::default(),
             left: Cell::new(left),
             is_over: Cell::new(false),
+            was_relieved: Cell::new(false),
             dice: Cell::new(seed | 1),
             steps: Cell::new(0),
             sleepers: RefCell::default(),
@@ -547,8 +553,22 @@ pub fn run_both<T, F: Future<Output = T>>(lives: &[Rc<Life>; 2], work: [F; 2]) -
 }
 
 /// Starts an engine in this life.
-pub async fn start(life: &Rc<Life>) -> Engine<Ports> {
+pub async fn start(life: &Rc<Life>) -> Whole<Ports> {
     Engine::start(Ports(Rc::clone(life))).await.unwrap()
+}
+
+/// Starts one that asks nobody.
+pub async fn wake(life: &Rc<Life>) -> Waking<Ports> {
+    Engine::start(Ports(Rc::clone(life))).await.unwrap()
+}
+
+impl Relief for Ports {
+    async fn relieve(&self) -> Infallible {
+        self.0.world.borrow_mut().log.push("a whole one takes over".into());
+        self.0.was_relieved.set(true);
+        self.0.is_over.set(true);
+        pending().await
+    }
 }
 
 impl Clock for Ports {
