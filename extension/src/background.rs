@@ -16,6 +16,8 @@ pub mod sender;
 #[cfg(feature = "background")]
 pub mod watch_status;
 
+use core::pin::Pin;
+
 use js_sys::{Function, Promise};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
@@ -76,7 +78,9 @@ async fn answer(engine: &Engine, message: &str, sender: &Sender) -> String {
     passage::answer(engine, message, sender).await.unwrap_or_else(|| "null".into())
 }
 
+/// The work in a box: else each event has a copy of what drives it, a tenth of the module.
 fn promise(work: impl Future<Output = serde_json::Value> + 'static) -> Promise {
+    let work: Pin<Box<dyn Future<Output = serde_json::Value>>> = Box::pin(work);
     future_to_promise(async move { Ok(api::to_js(&work.await)) })
 }
 
