@@ -68,6 +68,13 @@ async fn put_in_place(engine: &Engine) {
         return browser_events::started(engine).await;
     }
     guarding::finish_guard(engine).await;
+    // A small background may have ended in the middle of what follows from its alarm.
+    #[cfg(feature = "background")]
+    {
+        browser_events::set_at_the_end(engine);
+        engine.ask_later();
+        guarding::renew(engine).await;
+    }
 }
 
 /// The answer to a message. A background that asks nobody is asked nothing else.

@@ -12,25 +12,44 @@ let core;
 let compiled;
 let small;
 let whole;
-let end;
-const ended = new Promise((resolve) => (end = resolve));
-const begin = async (start) => {
+let isOver = false;
+const waiting = new Set();
+/** The small one has ended: whoever waits for it is called. */
+const end = () => {
+    if (isOver) return;
+    isOver = true;
+    core = undefined;
+    for (const call of waiting) call();
+};
+const orEnd = (answer) => new Promise((resolve, reject) => {
+    const call = () => resolve();
+    if (isOver) return call();
+    waiting.add(call);
+    answer?.then((value) => resolve({ value }), reject).finally(() => waiting.delete(call));
+});
+const begin = async (start, isSmall) => {
+    let own;
     try {
-        core = await start();
+        own = await start();
     } catch (error) {
         shutAll();
         throw error;
     }
-    if (core.has_security_info() === false) webRequest.onHeadersReceived.removeListener(seen);
-    return core;
+    if (!isSmall || !isOver) core = own;
+    if (own.has_security_info() === false) webRequest.onHeadersReceived.removeListener(seen);
+    return own;
 };
 const compile = () => (compiled ??= initWaking());
-const wake = () => (small ??= begin(async () => (await compile(), startWaking(relieve))));
+const wake = () => (small ??= begin(async () => (await compile(), startWaking(relieve)), true));
 const takeOver = () => (whole ??= begin(async () => {
-    if (small) small.then((own) => own.step_down(), end);
-    else end();
-    await ended;
-    core = undefined;
+    if (small) {
+        small.then((own) => own.step_down()).catch(end);
+        // Whatever is the matter with it, it holds up nobody longer.
+        setTimeout(end, 5000);
+    } else {
+        end();
+    }
+    await orEnd();
     await initWhole();
     return startWhole();
 }));
@@ -43,16 +62,18 @@ const relieve = () => {
 const stored = chrome.storage.session.get(["started", "passes"]);
 const isFirst = stored.then(({ started }) => !started, () => true);
 const KNOCKS = ["hello", "enter"];
-const isForWhole = (name, [first]) => name === "permissions_changed" || (name === "alarm" && first === "audit") || (name === "message" && !KNOCKS.includes(first?.ask));
+const isAskedByPage = (message, sender) => sender?.url?.startsWith(runtime.getURL("")) && !KNOCKS.includes(message?.ask);
+const isForWhole = (name, details) => name === "permissions_changed" || (name === "alarm" && details[0] === "audit") || (name === "message" && isAskedByPage(...details));
 const ask = async (name, details) => {
-    if (isForWhole(name, details)) takeOver();
-    if (!whole) {
+    const isWholes = isForWhole(name, details);
+    if (!isWholes && !small && !whole) {
         compile();
         if (await isFirst) takeOver();
     }
-    if (!whole) {
+    // Until it has ended the small one hears what happens: what it knows then is what it leaves.
+    if (!isWholes && !isOver && (small || !whole)) {
         const own = await wake();
-        const answer = await Promise.race([own[name](...details).then((value) => ({ value })), ended]);
+        const answer = await orEnd(own[name](...details));
         if (answer) return answer.value;
     }
     return (await takeOver())[name](...details);
@@ -60,7 +81,8 @@ const ask = async (name, details) => {
 const hand = (name) => (...details) => ask(name, details);
 // Woken for nothing of that: what an earlier life has left is put in order all the same.
 setTimeout(async () => {
-    if (!small && !whole) await ((await isFirst) ? takeOver() : wake());
+    const first = await isFirst;
+    if (!small && !whole) await (first ? takeOver() : wake());
 }, 100);
 
 // Chromium: where securityInfo is switched off (stock Chromium) this listener is of no use and is taken back, so that it wakes nobody.

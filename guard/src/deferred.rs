@@ -24,6 +24,8 @@ use crate::store::Store;
 /// Whoever waits for the check is answered before the whole one takes over.
 const AFTER: Duration = Duration::from_secs(2);
 
+/// How often it is looked whether all is stored.
+const MOMENT: Duration = Duration::from_millis(10);
 /// A gate that cannot be set keeps nobody waiting longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -31,11 +33,26 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub type Waking<P> = Engine<P, Deferred>;
 
 /// A whole background takes over. What is known here is stored first: what was seen a moment ago, of
-/// another address too, is not forgotten.
+/// another address too, is not forgotten, nor what follows from it.
 pub async fn relieve<P: Ports + Relief>(engine: &Waking<P>) -> Infallible {
-    let patience = pin!(engine.ports().sleep(PATIENCE));
-    select(pin!(engine.set_gate()), patience).await;
+    let stored = async {
+        engine.set_gate().await;
+        while engine.is_deciding() {
+            engine.ports().sleep(MOMENT).await;
+        }
+    };
+    select(pin!(stored), pin!(engine.ports().sleep(PATIENCE))).await;
     engine.ports().relieve().await
+}
+
+/// The same, where what was just seen leaves a question: the check of before counts no longer, or
+/// the whole one would go by it.
+async fn relieve_at_the_gate<P: Ports + Relief>(
+    engine: &Waking<P>,
+    address: &Address,
+) -> Infallible {
+    engine.store.change(|state| state.session.expire(Some(address)));
+    relieve(engine).await
 }
 
 /// Leaves it all to a whole background.
@@ -51,7 +68,7 @@ impl<P: Ports + Relief> Inquire<P> for Deferred {
         let now = engine.store.now();
         let is_worth_it = engine.store.with(|state| is_worth_asking(state, address, report, now));
         if is_worth_it && !engine.ports().is_private() {
-            match relieve(engine).await {}
+            match relieve_at_the_gate(engine, address).await {}
         }
         News::None
     }
@@ -60,7 +77,7 @@ impl<P: Ports + Relief> Inquire<P> for Deferred {
         let now = engine.store.now();
         let is_wanted = engine.store.with(|state| wants_proof(state, address, leaf.sha256(), now));
         if is_wanted && !engine.ports().is_private() {
-            match relieve(engine).await {}
+            match relieve_at_the_gate(engine, address).await {}
         }
     }
 

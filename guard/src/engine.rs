@@ -6,6 +6,7 @@
 //! audit, home, pins ──────► verdict decided anew ─► gate ─► journal ─► light and tabs
 //! ```
 
+use core::cell::Cell;
 use core::ops::Deref;
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -77,6 +78,8 @@ pub struct Parts<P, I> {
     /// Who asks whoever is asked beside the address itself.
     pub inquiries: I,
     checks: Flights<Address>,
+    /// How many conclusions are being carried out.
+    deciding: Cell<u32>,
     /// One after the other: what is done about downloads.
     downloads_turn: Turn,
 }
@@ -116,6 +119,7 @@ impl<P: Ports, I: Inquire<P>> Engine<P, I> {
             gate: Gate::default(),
             inquiries: I::new(store.clone()),
             checks: Flights::default(),
+            deciding: Cell::new(0),
             downloads_turn: Turn::default(),
             store,
         })))
@@ -256,8 +260,14 @@ impl<P: Ports, I: Inquire<P>> Engine<P, I> {
         }
     }
 
+    /// True while gate, journal and light follow what was concluded.
+    pub(crate) fn is_deciding(&self) -> bool {
+        self.deciding.get() > 0
+    }
+
     /// Something is thought of an address: gate first, then journal and light.
     async fn decided(&self, address: &Address, concluded: &Concluded) {
+        self.deciding.set(self.deciding.get() + 1);
         let (events, is_unclean) = self.store.with(|state| {
             let report = state.session.get(address).and_then(|known| known.report());
             report.map(|report| check::events(concluded, report)).unwrap_or_default()
@@ -272,6 +282,7 @@ impl<P: Ports, I: Inquire<P>> Engine<P, I> {
             }
         };
         join(noted, self.set_tabs(address)).await;
+        self.deciding.set(self.deciding.get() - 1);
     }
 
     /// Decides anew with what audits and home have said since.

@@ -86,6 +86,15 @@ impl<P: Ports + HomeLine> Whole<P> {
         }
     }
 
+    /// After a start: asks whoever is due, without anybody waiting for it. What a small background
+    /// ended for may be among it.
+    pub fn ask_later(&self) {
+        for address in self.guarded() {
+            self.audit_later(&address);
+        }
+        self.spawn(|engine| async move { engine.ask_homes_due().await });
+    }
+
     /// Audits what is due, now that the background is awake anyway.
     pub async fn audit_due(&self) {
         self.renew_log_list(false).await;

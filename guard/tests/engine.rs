@@ -22,6 +22,7 @@ use doorlight::verdict::evidence::{Code, Evidence};
 use doorlight_guard::deferred::relieve;
 use doorlight_guard::home::{Occasion, TokenState};
 use doorlight_guard::inquiries::Whole;
+use doorlight_guard::journal::Event;
 use doorlight_guard::light::Light;
 use doorlight_guard::ports::{Area, Spawn};
 use doorlight_guard::session::Way;
@@ -296,6 +297,42 @@ fn a_danger_outlives_the_small_background_that_saw_it() {
             engine.set_gate().await;
             assert_eq!(engine.light(&one), Light::Danger, "{seed:x}\n{:#?}", world.borrow().log);
             assert!(!world.borrow().rules.contains(&one));
+            let (is_noted, is_unclean) = engine.store.with(|state| {
+                let is_noted = state.kept.journal.iter().any(|entry| entry.what == Event::Danger);
+                (is_noted, state.kept.settings.unclean.contains(&one))
+            });
+            assert!(is_noted && is_unclean, "{seed:x}\n{:#?}", world.borrow().log);
+        }));
+    }
+}
+
+/// What leaves a question for the home was seen by a small background alone: the whole one, which has
+/// only begun, does not go by the check of before.
+#[test]
+fn what_is_left_for_the_whole_background_opens_nothing() {
+    let [one, _] = addresses();
+    for seed in seeds(8000, SCHEDULES) {
+        let world = Rc::new(RefCell::new(World::new()));
+        world.borrow_mut().at_home = AtHome::Holds("good");
+        let life = Life::new(&world, u64::MAX, seed, 0);
+        assert!(life.run(async {
+            let engine = start(&life).await;
+            engine.set_home(&one, LOCAL, Some(TOKEN), true).await.unwrap();
+            engine.check(&one).await;
+            assert_eq!(engine.way(&one), Way::Open);
+        }));
+        world.borrow_mut().presents.insert(one.clone(), "A5");
+        let small = Life::new(&world, u64::MAX, seed, 0);
+        assert!(!small.run(async { wake(&small).await.check(&one).await }));
+        assert!(small.was_relieved.get());
+        let next = Life::new(&world, u64::MAX, seed, 0);
+        assert!(next.run(async {
+            let engine = start(&next).await;
+            engine.set_gate().await;
+            let log = || format!("{seed:x}\n{:#?}", world.borrow().log);
+            assert!(engine.way(&one) == Way::Shut && world.borrow().rules.is_empty(), "{}", log());
+            engine.check(&one).await;
+            assert_eq!(engine.light(&one), Light::Danger, "{}", log());
         }));
     }
 }

@@ -374,20 +374,22 @@ pub async fn alarm(engine: &Engine, name: &str, scheduled: Timestamp) {
         let engine = engine.clone();
         async move { guarding::renew(&engine).await }
     });
-    if let Some(end) = guarding::near_end(engine) {
-        spawn_local({
-            let engine = engine.clone();
-            async move {
-                let wait = end.since(now()).as_millis();
-                TimeoutFuture::new(u32::try_from(wait).unwrap_or(u32::MAX)).await;
-                engine.set_gate().await;
-            }
-        });
-    }
+    set_at_the_end(engine);
     if name == AUDIT {
         // The logs take their time; the gates do not wait for them.
         spawn_local(audit_due(engine.clone()));
     }
+}
+
+/// Sets the gate at the next end of an open way, where that is near.
+pub fn set_at_the_end(engine: &Engine) {
+    let Some(end) = guarding::near_end(engine) else { return };
+    let engine = engine.clone();
+    spawn_local(async move {
+        let wait = end.since(now()).as_millis();
+        TimeoutFuture::new(u32::try_from(wait).unwrap_or(u32::MAX)).await;
+        engine.set_gate().await;
+    });
 }
 
 #[cfg(feature = "background")]

@@ -83,6 +83,9 @@ impl Effects {
 #[cfg(not(feature = "background"))]
 impl Relief for Effects {
     async fn relieve(&self) -> Infallible {
+        if let capture::Browser::Chromium(chromium) = &self.capture {
+            chromium.let_go();
+        }
         api::end().await;
         if let Some(relief) = &self.relief {
             // It only begins something, and does not fail.

@@ -103,6 +103,14 @@ pub async fn end() {
     }
 }
 
+/// Begins to detach the debugger, for a background that does not see the end of it.
+#[cfg(all(feature = "waking", not(feature = "background")))]
+pub fn debugger_let_go(target: &Value) {
+    if let Ok(started) = start("debugger.detach", core::slice::from_ref(target)) {
+        spawn_local(async move { drop(JsFuture::from(Promise::resolve(&started)).await) });
+    }
+}
+
 /// Calls `chrome.PATH(arguments)` and waits for the answer.
 async fn call_js(call: &'static str, arguments: &[Value]) -> Result<JsValue, Refused> {
     if HAS_ENDED.get() {
@@ -297,6 +305,10 @@ pub async fn set_action(tab: i32, icons: Value, badge: &str, color: &str, title:
 /// Chromium keeps its promise for a tab that has gone, and reports an error that no callback has
 /// read (measured in Chromium 156; the other three reject).
 async fn set_icon(details: Value) {
+    if HAS_ENDED.get() {
+        return pending().await;
+    }
+    let _under_way = UnderWay::begin();
     let details = to_js(&details);
     let done = Promise::new(&mut |done, _| {
         let read = Closure::once_into_js({

@@ -46,6 +46,8 @@ pub struct Chromium {
     was_ended: Cell<bool>,
     /// By which way each address was reached last.
     ways: RefCell<BTreeMap<Address, Way>>,
+    /// What the debugger is attached to during the present look.
+    target: RefCell<Option<Value>>,
     /// The debugger can be attached once.
     turn: Turn,
 }
@@ -84,6 +86,14 @@ impl Chromium {
     /// Whether `securityInfo` is there, as far as is known.
     pub fn has_security_info(&self) -> Option<bool> {
         self.has_security_info.get()
+    }
+
+    /// This background ends, and the worker lives on: a look that is under way lets go of it.
+    #[cfg(not(feature = "background"))]
+    pub fn let_go(&self) {
+        if let Some(target) = self.target.take() {
+            api::debugger_let_go(&target);
+        }
     }
 
     /// What an earlier life of the worker found out.
@@ -188,7 +198,9 @@ impl Chromium {
                     continue;
                 }
             }
+            self.target.replace(Some(target.clone()));
             let result = within(LOOK_LIMIT, self.attached(gate, &target, address)).await;
+            self.target.take();
             api::debugger_detach(&target).await;
             match result {
                 Ok(captured) => return Ok(captured),
