@@ -361,7 +361,7 @@ fn a_new_key_after_a_downgrade_is_a_question_to_the_home() {
         for code in decided {
             let code: doorlight::verdict::evidence::Code =
                 serde_json::from_value(code.clone()).unwrap();
-            assert!(code.entry().action.contains("older version"), "{code}");
+            assert!(code.explanation().action.contains("older version"), "{code}");
         }
     }
     // Asked again: the new certificate is the home's, the attacker's is not, and the key that was

@@ -328,7 +328,7 @@ impl CheckUp {
             };
             writeln!(out, "  {mark:<2} {} [{}]", printable(&one.message), one.code)?;
             if one.outcome != Outcome::Pass {
-                writeln!(out, "     What to do: {}", one.code.entry().action)?;
+                writeln!(out, "     What to do: {}", one.code.explanation().action)?;
             }
         }
         Ok(())

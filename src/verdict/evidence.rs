@@ -156,6 +156,13 @@ pub struct Entry {
     pub asks_attention: bool,
     /// One sentence for people.
     pub message: &'static str,
+}
+
+/// What is said of a code beyond its sentence. Apart from [`Entry`], so that what only judges does
+/// without.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation {
+    code: Code,
     /// What it means.
     pub meaning: &'static str,
     /// What to do.
@@ -168,6 +175,11 @@ impl Code {
         // Every variant is made together with its entry, so the search finds it; the first is there
         // to say so without a panic.
         TABLE.iter().find(|entry| entry.code == self).unwrap_or(FIRST)
+    }
+
+    /// What it means, and what to do.
+    pub fn explanation(self) -> &'static Explanation {
+        EXPLANATIONS.iter().find(|one| one.code == self).unwrap_or(FIRST_EXPLANATION)
     }
 
     /// As it stands in reports.
@@ -240,6 +252,10 @@ macro_rules! codes {
             outcome: Outcome::$outcome,
             asks_attention: codes!(@attention $($attention)?),
             message: $message,
+        },)*];
+
+        const EXPLANATIONS: &[Explanation] = &[$(Explanation {
+            code: Code::$variant,
             meaning: $meaning,
             action: $action,
         },)*];
@@ -250,6 +266,11 @@ macro_rules! codes {
 
 static FIRST: &Entry = match TABLE.first() {
     Some(entry) => entry,
+    None => panic!("the table of codes is empty"),
+};
+
+static FIRST_EXPLANATION: &Explanation = match EXPLANATIONS.first() {
+    Some(explanation) => explanation,
     None => panic!("the table of codes is empty"),
 };
 
@@ -829,13 +850,12 @@ pub fn codes_page() -> String {
             page += &format!("\n## {}\n", entry.check.as_str());
         }
         let attention = if entry.asks_attention { ", asks for attention" } else { "" };
+        let Explanation { meaning, action, .. } = entry.code.explanation();
         page += &format!(
-            "\n### {}\n\n*{}{attention}.* **{}**\n\n{}\n\n**What to do:** {}\n",
+            "\n### {}\n\n*{}{attention}.* **{}**\n\n{meaning}\n\n**What to do:** {action}\n",
             entry.name,
             entry.outcome.as_str(),
             entry.message,
-            entry.meaning,
-            entry.action
         );
     }
     page
@@ -857,7 +877,9 @@ mod tests {
                 entry.name
             );
             assert!(!entry.asks_attention || entry.outcome == Outcome::Note);
-            for text in [entry.message, entry.meaning, entry.action] {
+            let Explanation { code, meaning, action } = entry.code.explanation();
+            assert_eq!(*code, entry.code);
+            for text in [&entry.message, meaning, action] {
                 assert!(text.ends_with('.') && !text.contains('<'), "{text}");
             }
         }

@@ -117,7 +117,7 @@ impl Finding {
     /// Puts evidence in words. The sentence is the one of the code; what a report that was handed
     /// in says in its place is not repeated.
     pub fn new(evidence: &Evidence, texts: &impl Texts) -> Self {
-        let entry = evidence.code.entry();
+        let (entry, explanation) = (evidence.code.entry(), evidence.code.explanation());
         let text = |part: &str, english: &str| {
             texts.find(&key(entry, part)).unwrap_or_else(|| english.to_owned())
         };
@@ -126,8 +126,8 @@ impl Finding {
             weight: Weight::of(evidence),
             code: evidence.code,
             sentence: text("", entry.message),
-            meaning: text("_meaning", entry.meaning),
-            action: text("_action", entry.action),
+            meaning: text("_meaning", explanation.meaning),
+            action: text("_action", explanation.action),
             particulars: particulars
                 .map(|(name, value)| Particular { name: printable(name), lines: lines(value) })
                 .collect(),
@@ -243,7 +243,7 @@ mod tests {
         )]));
         let finding = Finding::new(&evidence, &german);
         assert_eq!(finding.sentence, "Der Schlüssel.");
-        assert_eq!(finding.meaning, Code::PinSameKey.entry().meaning);
+        assert_eq!(finding.meaning, Code::PinSameKey.explanation().meaning);
         assert_eq!(Finding::new(&evidence, &English).sentence, Code::PinSameKey.entry().message);
     }
 

@@ -254,6 +254,58 @@ for (const kind of KINDS) {
         }
     });
 
+    test("a small module wakes for a page, and the whole one takes over for good, losing no answer", async () => {
+        const lab = await startLab();
+        const own = await launch(kind, lab);
+        /** A background that has just begun, and cannot have one of its modules. */
+        const without = async (name, then) => {
+            const module = join(own.folder, `extension/doorlight_${name}_bg.wasm`);
+            renameSync(module, `${module}.away`);
+            await own.killWorker();
+            await then();
+            renameSync(`${module}.away`, module);
+        };
+        try {
+            await own.guard();
+            await own.ask({ ask: "check-again", address: lab.address });
+            const page = await own.browser.newPage();
+            const visit = async (what) => {
+                const url = `${lab.home}/auth/plain?${what}`;
+                await go(page, url);
+                await until(async () => (await where(page)) === url, { why: what });
+                await until(() => page.evaluate(() => !document.querySelector("doorlight-veil")), { why: `${what} takes keys` });
+            };
+            await without("background", () => visit("fresh"));
+            // It judges by itself, too: a check that counts no longer is made again at the gate (a page that is open would have it made at once).
+            await go(page, "about:blank");
+            await own.expire();
+            await lab.clear();
+            await without("background", async () => {
+                await visit("checked");
+                await until(async () => (await own.action(lab.home)).some(({ badge }) => badge === "✓"), { why: "green" });
+            });
+            assert.ok((await lab.requests()).some(({ method }) => method === "HEAD"), "a look");
+            // Pages that ask while it ends get their answers, of the one or of the other.
+            await go(page, "about:blank");
+            await own.expire();
+            await own.killWorker();
+            const pages = await Promise.all([1, 2, 3].map(() => own.browser.newPage()));
+            const arrived = pages.map((page, number) => go(page, `${lab.home}/frame?${number}`));
+            await sleep(100);
+            const asked = own.status();
+            await Promise.all(arrived);
+            for (const [number, page] of pages.entries()) await until(async () => (await where(page)) === `${lab.home}/frame?${number}`, { why: `page ${number}` });
+            await asked;
+            assert.equal((await own.status()).light, "trusted");
+            await visit("after");
+            // A page of ours asks the whole one at once.
+            await without("waking", async () => assert.equal((await own.status()).light, "trusted"));
+        } finally {
+            await own.close();
+            lab.stop();
+        }
+    });
+
     test("while the core does not answer, a page whose check counts is seen and takes no key; every other is covered", async () => {
         const lab = await startLab();
         const own = await launch("chromium", lab);
