@@ -79,7 +79,7 @@ const ask = async (name, details) => {
     return (await takeOver())[name](...details);
 };
 const hand = (name) => (...details) => ask(name, details);
-// Woken for nothing of that: what an earlier life has left is put in order all the same.
+// If no event comes that either module has to answer, one still starts and tidies up what an earlier life left behind.
 setTimeout(async () => {
     const first = await isFirst;
     if (!small && !whole) await (first ? takeOver() : wake());

@@ -32,8 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// An engine that asks nobody.
 pub type Waking<P> = Engine<P, Deferred>;
 
-/// A whole background takes over. What is known here is stored first: what was seen a moment ago, of
-/// another address too, is not forgotten, nor what follows from it.
+/// Hands over to a whole background. First it stores what it knows and carries out what it has
+/// concluded, about every address.
 pub async fn relieve<P: Ports + Relief>(engine: &Waking<P>) -> Infallible {
     let stored = async {
         engine.set_gate().await;

@@ -20,13 +20,14 @@ use doorlight::time::Timestamp;
 use doorlight::verdict::Verdict;
 use doorlight::verdict::evidence::{Code, Evidence};
 use doorlight_guard::deferred::relieve;
+use doorlight_guard::engine::{Engine, Inquire};
 use doorlight_guard::home::{Occasion, TokenState};
 use doorlight_guard::inquiries::Whole;
 use doorlight_guard::journal::Event;
 use doorlight_guard::light::Light;
 use doorlight_guard::ports::{Area, Spawn};
 use doorlight_guard::session::Way;
-use futures_util::future::{join, join3, join4, join5};
+use futures_util::future::{join, join3, join4};
 use world::{AtHome, LOCAL, Life, MATERIAL, Ports, TOKEN, World, addresses, start, wake};
 
 /// How many schedules are tried.
@@ -39,12 +40,9 @@ fn seeds(first: u64, count: u64) -> impl Iterator<Item = u64> {
     (first + 1..=first + count).map(|seed| seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
-/// A day at the gate: checks while the line, the network and the clock change, an audit, the home.
-async fn day(life: &Rc<Life>, is_introduced: bool) {
+/// Checks while the line, the network and the clock change.
+async fn checks<I: Inquire<Ports>>(life: &Rc<Life>, engine: &Engine<Ports, I>) {
     let [one, two] = addresses();
-    life.world.borrow_mut().presents.insert(one.clone(), "good");
-    let engine = start(life).await;
-    engine.set_gate().await;
     let meddled = async {
         life.pause().await;
         if life.dice(2) == 0 {
@@ -61,6 +59,15 @@ async fn day(life: &Rc<Life>, is_introduced: bool) {
         }
     };
     join4(engine.check(&one), engine.check(&two), meddled, late).await;
+}
+
+/// A day at the gate: checks while the line, the network and the clock change, an audit, the home.
+async fn day(life: &Rc<Life>, is_introduced: bool) {
+    let [one, _] = addresses();
+    life.world.borrow_mut().presents.insert(one.clone(), "good");
+    let engine = start(life).await;
+    engine.set_gate().await;
+    checks(life, &engine).await;
     let introduced = async {
         if is_introduced {
             let _ = engine.set_home(&one, LOCAL, Some(TOKEN), life.dice(2) == 0).await;
@@ -199,33 +206,17 @@ fn with_a_storage_that_has_no_room() {
     });
 }
 
-/// A small background, which asks nobody: checks while line, network and clock change.
+/// A day of a small background, which asks nobody and may be told to step down.
 async fn small_day(life: &Rc<Life>) {
-    let [one, two] = addresses();
     let engine = wake(life).await;
     engine.set_gate().await;
-    let meddled = async {
-        life.pause().await;
-        if life.dice(2) == 0 {
-            life.world.borrow_mut().presents.insert(one.clone(), "A5");
-            engine.check(&one).await;
-            life.world.borrow_mut().presents.insert(one.clone(), "good");
-        }
-        engine.expire(None).await;
-    };
-    let late = async {
-        life.pause().await;
-        if life.goes_on(Duration::from_secs(life.dice(1200))) {
-            engine.set_gate().await;
-        }
-    };
     let downs = async {
         life.pause().await;
         if life.dice(8) == 0 {
             relieve(&engine).await;
         }
     };
-    join5(engine.check(&one), engine.check(&two), meddled, late, downs).await;
+    join(checks(life, &engine), downs).await;
 }
 
 /// A small background wakes, and a whole one takes over from it where somebody is to be asked, or

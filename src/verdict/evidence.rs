@@ -158,8 +158,8 @@ pub struct Entry {
     pub message: &'static str,
 }
 
-/// What is said of a code beyond its sentence. Apart from [`Entry`], so that what only judges does
-/// without.
+/// What a code means and what to do about it. Kept apart from [`Entry`], so that a module that only
+/// judges does not carry these texts.
 #[derive(Clone, Copy, Debug)]
 pub struct Explanation {
     code: Code,

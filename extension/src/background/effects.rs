@@ -67,9 +67,8 @@ pub struct Effects {
     pub capture: capture::Browser,
     /// What it lets pass.
     pub gate: Gate,
-    /// Called where the whole background is to take over.
-    #[cfg_attr(feature = "background", allow(dead_code, reason = "this is the whole one"))]
-    relief: Option<Function>,
+    /// Called where the whole background is to take over. The whole one has none.
+    pub relief: Option<Function>,
 }
 
 impl Effects {

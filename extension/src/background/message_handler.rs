@@ -196,7 +196,7 @@ async fn status_of_url(engine: &Engine, url: &str) -> Status {
 
 /// What is known, with what logs and monitors say.
 async fn status(engine: &Engine, address: &Address, trouble: Option<Trouble>) -> Status {
-    // So that it is told what of it cannot be read.
+    // Where roots or list of the user's own cannot be read, the status says so.
     trust::current(&engine.store).await;
     let watch = watch_status::of(engine, address).await.map(Box::new);
     let home = home_status::of(engine, address).await.map(Box::new);
